@@ -1,0 +1,103 @@
+package schema
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// The catalogue keeps P3 and P4 by construction: no cube over more than two aspects, fine dimensions only inside their own
+// aspect, and every place or device that is crossed, and every region, city and version, guarded, on days only.
+func TestCatalogueKeepsThePromises(t *testing.T) {
+	for i, c := range Cubes {
+		if int(c.ID) != i+1 {
+			t.Errorf("%s: entry %d has ID %d", c.Name, i, c.ID)
+		}
+		if len(c.Dimensions) > MaxCubeDimensions {
+			t.Errorf("%s: %d dimensions", c.Name, len(c.Dimensions))
+		}
+		aspects := 0
+		for a := range NumAspects {
+			if c.HasAspect(a) {
+				aspects++
+			}
+		}
+		if aspects > 2 {
+			t.Errorf("%s crosses %d aspects (P3)", c.Name, aspects)
+		}
+		for _, d := range c.Dimensions {
+			info := Dimensions[d]
+			if aspects == 2 && !info.Core {
+				t.Errorf("%s crosses the fine dimension %s", c.Name, d)
+			}
+			personal := info.Aspect == PlaceAspect || info.Aspect == DeviceAspect
+			if personal && (aspects == 2 || !info.Core) && !slices.Contains(c.Guarded, d) {
+				t.Errorf("%s does not guard %s (P4)", c.Name, d)
+			}
+		}
+		for _, d := range c.Guarded {
+			if !slices.Contains(c.Folded, d) {
+				t.Errorf("%s guards %s but does not fold it", c.Name, d)
+			}
+		}
+		if len(c.Guarded) > 0 && c.Grain != Daily {
+			t.Errorf("%s is guarded and not daily", c.Name)
+		}
+	}
+}
+
+func TestCleanValue(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                       "",
+		"  a b\t":                "a b",
+		"a\x00b\r\nc\u0085":      "abc",
+		"a\xffb":                 "ab",
+		"(other)":                "other",
+		" (other)\x01 ":          "other",
+		strings.Repeat("é", 400): strings.Repeat("é", 256),
+	} {
+		if got := CleanValue(in); got != want {
+			t.Errorf("CleanValue(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func FuzzCleanValue(f *testing.F) {
+	f.Add("a\x00 b")
+	f.Add("\xff(other)")
+	f.Fuzz(func(t *testing.T, s string) {
+		got := CleanValue(s)
+		if len(got) > MaxValueBytes || !utf8.ValidString(got) || got == Other || strings.ContainsFunc(got, isControl) {
+			t.Errorf("CleanValue(%q) = %q", s, got)
+		}
+		if again := CleanValue(got); again != got {
+			t.Errorf("cleaning %q twice gives %q", got, again)
+		}
+	})
+}
+
+func TestCleanDomain(t *testing.T) {
+	for in, want := range map[string]string{
+		"Example.com": "example.com", "https://www.example.com/": "example.com", "shop.example.co.uk": "shop.example.co.uk",
+		"localhost:3000": "localhost:3000", "example.com/blog": "example.com/blog",
+	} {
+		if got, err := CleanDomain(in); err != nil || got != want {
+			t.Errorf("CleanDomain(%q) = %q, %v; want %q", in, got, err, want)
+		}
+	}
+	for _, in := range []string{"", "a b", "exa mple.com", "x@y.z", "-", "a,b", strings.Repeat("a", 300)} {
+		if got, err := CleanDomain(in); err == nil {
+			t.Errorf("CleanDomain(%q) = %q, want an error", in, got)
+		}
+	}
+}
+
+func TestSiteK(t *testing.T) {
+	s := Site{Guards: []Guard{{From: 10, K: 5}, {From: 20, K: 1}}}
+	for d, want := range map[Day]int{9: DefaultK, 10: 5, 19: 5, 20: 1, 99: 1} {
+		if got := s.K(d); got != want {
+			t.Errorf("K(%d) = %d, want %d", d, got, want)
+		}
+	}
+}

@@ -1,0 +1,189 @@
+package clickhouse_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"turf/schema"
+	"turf/schema/clickhouse"
+)
+
+func openSites(t *testing.T, r *clickhouse.Records) *clickhouse.Sites {
+	t.Helper()
+	s, err := clickhouse.OpenSites(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// names are the sites as NUMBER:NAME.
+func names(s *clickhouse.Sites) string {
+	var list []string
+	for _, site := range s.List() {
+		list = append(list, fmt.Sprintf("%d:%s", site.ID, site.Domain))
+	}
+	return strings.Join(list, " ")
+}
+
+func TestSites(t *testing.T) {
+	overBoth(t, func(t *testing.T, config clickhouse.Config) {
+		ctx := t.Context()
+		r := openRecords(t, open(t, config))
+		other := openRecords(t, open(t, config))
+		here, there := openSites(t, r), openSites(t, other)
+		add := func(s *clickhouse.Sites, domain string, id schema.SiteID) {
+			t.Helper()
+			site, err := s.Add(ctx, domain, "Asia/Kathmandu")
+			if err != nil || site.ID != id || site.Created.IsZero() || site.Timezone != "Asia/Kathmandu" {
+				t.Errorf("add %s: %+v, %v", domain, site, err)
+			}
+		}
+		add(here, "https://WWW.example.com/", 1)
+		add(here, "b.example", 2)
+		add(there, "a.example", 3) // it looks first what there is
+		if _, err := there.Add(ctx, "example.com", "UTC"); !errors.Is(err, clickhouse.ErrExists) {
+			t.Errorf("a second time: %v", err)
+		}
+		if site, err := there.Remove(ctx, "a.example"); err != nil || site.ID != 3 {
+			t.Errorf("remove: %+v, %v", site, err)
+		}
+		if _, err := there.Remove(ctx, "a.example"); !errors.Is(err, clickhouse.ErrNotFound) {
+			t.Errorf("remove again: %v", err)
+		}
+		add(here, "a.example", 4) // 3 is never given again
+		statement(t, config, "OPTIMIZE TABLE records FINAL")
+		again := openSites(t, openRecords(t, open(t, config)))
+		if _, err := again.Remove(ctx, "a.example"); err != nil {
+			t.Error(err)
+		}
+		add(again, "c.example", 5)
+		if got, want := names(again), "2:b.example 5:c.example 1:example.com"; got != want {
+			t.Errorf("sites %s, want %s", got, want)
+		}
+		if _, ok := again.ByID(4); ok {
+			t.Error("a removed site is found by its number")
+		}
+	})
+}
+
+func TestSitesAddRefuses(t *testing.T) {
+	s := openSites(t, openRecords(t, open(t, engineConfig(t))))
+	for _, tt := range []struct{ domain, zone, want string }{
+		{"", "UTC", "is not a domain"},
+		{"a b", "UTC", "is not a domain"},
+		{"example.com", "", "is not a time zone"},
+		{"example.com", "Local", "is not a time zone"},
+		{"example.com", "Europe/Nowhere", "is not a time zone"},
+	} {
+		if _, err := s.Add(t.Context(), tt.domain, tt.zone); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("add %q in %q: %v", tt.domain, tt.zone, err)
+		}
+	}
+	if names(s) != "" {
+		t.Errorf("refused sites are there: %s", names(s))
+	}
+}
+
+func TestSitesSet(t *testing.T) {
+	config := engineConfig(t)
+	s := openSites(t, openRecords(t, open(t, config)))
+	if _, err := s.Add(t.Context(), "example.com", "UTC"); err != nil {
+		t.Fatal(err)
+	}
+	guard := func(guards ...schema.Guard) func(*schema.Site) error {
+		return func(site *schema.Site) error {
+			site.Guards = append(site.Guards, guards...)
+			return nil
+		}
+	}
+	wish := errors.New("no wish")
+	for _, tt := range []struct {
+		name, domain string
+		change       func(*schema.Site) error
+		want         string // of the error, "" for none
+	}{
+		{"guard", "www.example.com", guard(schema.Guard{From: 100, K: 5}), ""},
+		{"no site", "example.org", guard(), clickhouse.ErrNotFound.Error()},
+		{"k too small", "example.com", guard(schema.Guard{From: 200, K: 0}), "k is 0 and must be between 1 and 1000"},
+		{"k too large", "example.com", guard(schema.Guard{From: 200, K: 1001}), "between 1 and 1000"},
+		{"order", "example.com", guard(schema.Guard{From: 99, K: 4}), "order of their days"},
+		{
+			"time zone", "example.com", func(s *schema.Site) error { s.Timezone = "Europe/Amsterdam"; return nil },
+			"its time zone stays UTC",
+		},
+		{"name", "example.com", func(s *schema.Site) error { s.Domain = "example.org"; return nil }, "cannot be changed"},
+		{"number", "example.com", func(s *schema.Site) error { s.ID = 7; return nil }, "cannot be changed"},
+		{"own error", "example.com", func(*schema.Site) error { return wish }, wish.Error()},
+	} {
+		_, err := s.Set(t.Context(), tt.domain, tt.change)
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
+		}
+	}
+	again := openSites(t, openRecords(t, open(t, config)))
+	for _, sites := range []*clickhouse.Sites{s, again} {
+		site, _ := sites.ByDomain("example.com")
+		if len(site.Guards) != 1 || site.K(99) != schema.DefaultK || site.K(100) != 5 {
+			t.Errorf("site %+v", site)
+		}
+	}
+}
+
+func TestSitesByDomain(t *testing.T) {
+	r := openRecords(t, open(t, engineConfig(t)))
+	s := openSites(t, r)
+	for _, domain := range []string{"example.com", "shop.example.com", "münchen.example"} {
+		if _, err := s.Add(t.Context(), domain, "UTC"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for domain, want := range map[string]schema.SiteID{
+		"example.com": 1, "www.example.com": 1, "shop.example.com": 2, "www.shop.example.com": 2, "münchen.example": 3,
+		"": 0, "www.": 0, "com": 0, "www.www.example.com": 0, "xexample.com": 0, "EXAMPLE.com": 0,
+	} {
+		if site, ok := s.ByDomain(domain); site.ID != want || ok != (want != 0) {
+			t.Errorf("%s: %+v, %v", domain, site, ok)
+		}
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		s.ByDomain("www.shop.example.com")
+		s.ByDomain("nobody.example")
+		s.ByID(2)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	// A refresh that brings nothing new costs nothing either.
+	before := s.List()
+	if err := r.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if after := s.List(); &after[0] != &before[0] {
+		t.Error("the sites were made anew though nothing changed")
+	}
+}
+
+func TestSitesBrokenDocument(t *testing.T) {
+	r := openRecords(t, open(t, engineConfig(t)))
+	s := openSites(t, r)
+	if _, err := s.Add(t.Context(), "example.com", "UTC"); err != nil {
+		t.Fatal(err)
+	}
+	for id, doc := range map[string]string{"7": `{"id":"seven"}`, "8": `{"id":9,"site":"x.example"}`} {
+		if err := r.Put(t.Context(), "site", id, []byte(doc)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := s.Err()
+	if err == nil || !strings.Contains(err.Error(), "site 7") || !strings.Contains(err.Error(), "site 8") {
+		t.Errorf("error: %v", err)
+	}
+	if _, err := clickhouse.OpenSites(r); err == nil {
+		t.Error("opened with broken documents")
+	}
+	if names(s) != "1:example.com" {
+		t.Errorf("the others: %s", names(s))
+	}
+}

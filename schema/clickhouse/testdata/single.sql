@@ -1,0 +1,73 @@
+-- 0 migrations
+CREATE TABLE IF NOT EXISTS migrations
+(
+    number UInt32,
+    name String,
+    applied DateTime('UTC')
+)
+ENGINE = ReplacingMergeTree(applied)
+ORDER BY number
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+-- 1 counts
+CREATE TABLE IF NOT EXISTS counts
+(
+    site_id UInt32,
+    cube LowCardinality(String),
+    time DateTime('UTC') CODEC(Delta, ZSTD(1)),
+    hostname LowCardinality(String),
+    path LowCardinality(String),
+    channel LowCardinality(String),
+    source LowCardinality(String),
+    campaign LowCardinality(String),
+    referrer LowCardinality(String),
+    utm_source LowCardinality(String),
+    utm_medium LowCardinality(String),
+    utm_content LowCardinality(String),
+    utm_term LowCardinality(String),
+    country LowCardinality(String),
+    region LowCardinality(String),
+    city LowCardinality(String),
+    device LowCardinality(String),
+    browser LowCardinality(String),
+    browser_version LowCardinality(String),
+    os LowCardinality(String),
+    os_version LowCardinality(String),
+    event LowCardinality(String),
+    prop LowCardinality(String),
+    value LowCardinality(String),
+    visitors Int64 CODEC(ZSTD(1)),
+    visitors_hour Int64 CODEC(ZSTD(1)),
+    visits Int64 CODEC(ZSTD(1)),
+    visits_hour Int64 CODEC(ZSTD(1)),
+    pageviews Int64 CODEC(ZSTD(1)),
+    events Int64 CODEC(ZSTD(1)),
+    bounces Int64 CODEC(ZSTD(1)),
+    duration Int64 CODEC(ZSTD(1)),
+    entries Int64 CODEC(ZSTD(1)),
+    exits Int64 CODEC(ZSTD(1)),
+    entry_visitors Int64 CODEC(ZSTD(1)),
+    exit_visitors Int64 CODEC(ZSTD(1))
+)
+ENGINE = SummingMergeTree
+PARTITION BY toYYYYMM(time)
+PRIMARY KEY (site_id, cube, time)
+ORDER BY (site_id, cube, time, hostname, path, channel, source, campaign, referrer, utm_source, utm_medium, utm_content, utm_term, country, region, city, device, browser, browser_version, os, os_version, event, prop, value)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
+
+-- 2 records
+CREATE TABLE IF NOT EXISTS records
+(
+    kind LowCardinality(String),
+    id String,
+    version UInt64,
+    doc String,
+    deleted UInt8
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY (kind, id)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+-- new in the catalogue
+ALTER TABLE counts ADD COLUMN IF NOT EXISTS planet LowCardinality(String), ADD COLUMN IF NOT EXISTS smiles Int64 CODEC(ZSTD(1)), MODIFY ORDER BY (site_id, cube, time, hostname, path, channel, source, campaign, referrer, utm_source, utm_medium, utm_content, utm_term, country, region, city, device, browser, browser_version, os, os_version, event, prop, value, planet);
+

@@ -1,0 +1,159 @@
+package schema
+
+import "slices"
+
+// Grain is the width of a cube's time buckets.
+type Grain uint8
+
+const (
+	Hourly Grain = iota // an hour of the site's own day
+	Daily               // a day of the site's time zone
+)
+
+// String is the grain's name.
+func (g Grain) String() string { return [...]string{"hour", "day"}[g] }
+
+// CubeID names a cube. It is stored in the journal and may never be given to another cube.
+type CubeID uint8
+
+// Cube is one set of dimensions that are counted together: a grouping set.
+type Cube struct {
+	ID         CubeID
+	Name       string // value of the column cube
+	Grain      Grain
+	Dimensions []Dimension // at most MaxCubeDimensions
+	// Guarded dimensions read Other until at least k visitors of the day are in the cell (P4). All of them at once: the cell
+	// with every guarded dimension set to Other is the parent.
+	Guarded []Dimension
+	// Folded dimensions read Other in cells that come after LimitCellsPerDay. It contains Guarded.
+	Folded []Dimension
+}
+
+// MaxCubeDimensions is the number of dimensions a cube can have.
+const MaxCubeDimensions = 6
+
+// LimitCellsPerDay is how many distinct cells (buckets of time aside) a cube that folds can have for a site and day. A cell
+// that comes later is counted with its folded dimensions set to Other.
+const LimitCellsPerDay = 50_000
+
+// The cubes.
+const (
+	CubeTraffic CubeID = iota + 1
+	CubePages
+	CubeSources
+	CubeReferrers
+	CubeCampaigns
+	CubeCountries
+	CubeRegions
+	CubePlaces
+	CubeDevices
+	CubeBrowsers
+	CubeSystems
+	CubePageSources
+	CubePagePlaces
+	CubePageDevices
+	CubeSourcePlaces
+	CubeSourceDevices
+	CubePlaceDevices
+	CubeEvents
+	CubeEventProps
+	numCubes
+)
+
+// NumCubes is one more than the largest CubeID.
+const NumCubes = int(numCubes)
+
+// Cubes is the catalogue, in the order of CubeID.
+var Cubes = []Cube{
+	{ID: CubeTraffic, Name: "traffic", Grain: Hourly},
+	{ID: CubePages, Name: "pages", Grain: Hourly, Dimensions: dims(Hostname, Path)},
+	{ID: CubeSources, Name: "sources", Grain: Hourly, Dimensions: dims(Channel, Source, Campaign), Folded: dims(Campaign)},
+	{ID: CubeReferrers, Name: "referrers", Grain: Daily, Dimensions: dims(Source, Referrer), Folded: dims(Referrer)},
+	{
+		ID: CubeCampaigns, Name: "campaigns", Grain: Daily,
+		Dimensions: dims(UTMSource, UTMMedium, Campaign, UTMContent, UTMTerm),
+		Folded:     dims(UTMSource, UTMMedium, Campaign, UTMContent, UTMTerm),
+	},
+	{ID: CubeCountries, Name: "countries", Grain: Hourly, Dimensions: dims(Country)},
+	{
+		ID: CubeRegions, Name: "regions", Grain: Daily,
+		Dimensions: dims(Country, Region), Guarded: dims(Region), Folded: dims(Region),
+	},
+	{
+		ID: CubePlaces, Name: "places", Grain: Daily,
+		Dimensions: dims(Country, Region, City), Guarded: dims(Region, City), Folded: dims(Region, City),
+	},
+	{ID: CubeDevices, Name: "devices", Grain: Hourly, Dimensions: dims(Device, Browser, OS)},
+	{
+		ID: CubeBrowsers, Name: "browsers", Grain: Daily,
+		Dimensions: dims(Browser, BrowserVersion), Guarded: dims(BrowserVersion), Folded: dims(BrowserVersion),
+	},
+	{
+		ID: CubeSystems, Name: "systems", Grain: Daily,
+		Dimensions: dims(OS, OSVersion), Guarded: dims(OSVersion), Folded: dims(OSVersion),
+	},
+	{
+		ID: CubePageSources, Name: "page_sources", Grain: Daily,
+		Dimensions: dims(Hostname, Path, Channel, Source, Campaign), Folded: dims(Channel, Source, Campaign),
+	},
+	{
+		ID: CubePagePlaces, Name: "page_places", Grain: Daily,
+		Dimensions: dims(Hostname, Path, Country), Guarded: dims(Country), Folded: dims(Country),
+	},
+	{
+		ID: CubePageDevices, Name: "page_devices", Grain: Daily,
+		Dimensions: dims(Hostname, Path, Device, Browser, OS),
+		Guarded:    dims(Device, Browser, OS), Folded: dims(Device, Browser, OS),
+	},
+	{
+		ID: CubeSourcePlaces, Name: "source_places", Grain: Daily,
+		Dimensions: dims(Channel, Source, Campaign, Country), Guarded: dims(Country), Folded: dims(Country),
+	},
+	{
+		ID: CubeSourceDevices, Name: "source_devices", Grain: Daily,
+		Dimensions: dims(Channel, Source, Campaign, Device, Browser, OS),
+		Guarded:    dims(Device, Browser, OS), Folded: dims(Device, Browser, OS),
+	},
+	{
+		ID: CubePlaceDevices, Name: "place_devices", Grain: Daily,
+		Dimensions: dims(Country, Device, Browser, OS),
+		Guarded:    dims(Country, Device, Browser, OS), Folded: dims(Country, Device, Browser, OS),
+	},
+	{ID: CubeEvents, Name: "events", Grain: Hourly, Dimensions: dims(EventName)},
+	{
+		ID: CubeEventProps, Name: "event_props", Grain: Daily,
+		Dimensions: dims(EventName, Prop, PropValue), Folded: dims(PropValue),
+	},
+}
+
+func dims(d ...Dimension) []Dimension { return d }
+
+// CubeByID returns the catalogue's entry, or false when there is none.
+func CubeByID(id CubeID) (*Cube, bool) {
+	if id == 0 || int(id) > len(Cubes) {
+		return nil, false
+	}
+	return &Cubes[id-1], true
+}
+
+// Has reports whether the cube has the dimension.
+func (c *Cube) Has(d Dimension) bool { return slices.Contains(c.Dimensions, d) }
+
+// HasAspect reports whether the cube has a dimension of the aspect.
+func (c *Cube) HasAspect(a Aspect) bool {
+	return slices.ContainsFunc(c.Dimensions, func(d Dimension) bool { return Dimensions[d].Aspect == a })
+}
+
+// Keeps reports whether the cube keeps the metric.
+func (c *Cube) Keeps(m Metric) bool {
+	info := Metrics[m]
+	switch {
+	case info.HourOnly && c.Grain != Hourly:
+		return false
+	case info.PageOnly && !c.HasAspect(PageAspect):
+		return false
+	case c.HasAspect(EventAspect):
+		return m == Visitors || m == VisitorsHour || m == Visits || m == VisitsHour || m == Events
+	}
+	return true
+}

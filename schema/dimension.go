@@ -1,0 +1,88 @@
+package schema
+
+// Aspect is one of the five sides from which a visit can be looked at. A counter crosses at most two of them (promise P3).
+type Aspect uint8
+
+const (
+	PageAspect Aspect = iota
+	SourceAspect
+	PlaceAspect
+	DeviceAspect
+	EventAspect
+	NumAspects
+)
+
+// String is the aspect's name as it appears in messages.
+func (a Aspect) String() string {
+	return [...]string{"page", "source", "place", "device", "event"}[a]
+}
+
+// Dimension names one column by which things are counted. The zero value is Hostname.
+type Dimension uint8
+
+const (
+	Hostname Dimension = iota
+	Path
+	Channel
+	Source
+	Campaign
+	Referrer
+	UTMSource
+	UTMMedium
+	UTMContent
+	UTMTerm
+	Country
+	Region
+	City
+	Device
+	Browser
+	BrowserVersion
+	OS
+	OSVersion
+	EventName
+	Prop
+	PropValue
+	NumDimensions
+)
+
+// DimensionInfo says what is fixed about a dimension.
+type DimensionInfo struct {
+	Column string // column of the table counts
+	Title  string // for people, lower case
+	Aspect Aspect
+	Core   bool // may be crossed with another aspect; the others are asked only inside their own
+	// LimitPerDay is how many distinct values a site can have on one of its days. What comes after them is Other.
+	LimitPerDay int
+}
+
+// Dimensions is the table of all dimensions, indexed by Dimension.
+var Dimensions = [NumDimensions]DimensionInfo{
+	Hostname:       {"hostname", "hostname", PageAspect, true, 20},
+	Path:           {"path", "page", PageAspect, true, 10_000},
+	Channel:        {"channel", "channel", SourceAspect, true, 50},
+	Source:         {"source", "source", SourceAspect, true, 1_000},
+	Campaign:       {"campaign", "campaign", SourceAspect, true, 1_000},
+	Referrer:       {"referrer", "referrer", SourceAspect, false, 2_000},
+	UTMSource:      {"utm_source", "utm_source", SourceAspect, false, 1_000},
+	UTMMedium:      {"utm_medium", "utm_medium", SourceAspect, false, 200},
+	UTMContent:     {"utm_content", "utm_content", SourceAspect, false, 1_000},
+	UTMTerm:        {"utm_term", "utm_term", SourceAspect, false, 1_000},
+	Country:        {"country", "country", PlaceAspect, true, 300},
+	Region:         {"region", "region", PlaceAspect, false, 5_000},
+	City:           {"city", "city", PlaceAspect, false, 10_000},
+	Device:         {"device", "device", DeviceAspect, true, 20},
+	Browser:        {"browser", "browser", DeviceAspect, true, 200},
+	BrowserVersion: {"browser_version", "browser version", DeviceAspect, false, 1_000},
+	OS:             {"os", "operating system", DeviceAspect, true, 200},
+	OSVersion:      {"os_version", "operating system version", DeviceAspect, false, 1_000},
+	EventName:      {"event", "event", EventAspect, true, 200},
+	Prop:           {"prop", "property", EventAspect, false, 300},
+	PropValue:      {"value", "property value", EventAspect, false, 5_000},
+}
+
+// String is the dimension's column name.
+func (d Dimension) String() string { return Dimensions[d].Column }
+
+// Other stands for what is hidden by the k rule (P4) and for what came after a limit. It cannot be a real value: cleaning
+// (see [CleanValue]) never yields it.
+const Other = "(other)"

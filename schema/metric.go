@@ -1,0 +1,88 @@
+package schema
+
+// Metric is one summed number of a cell. All are sums of signed 64-bit integers, so increments commute.
+type Metric uint8
+
+const (
+	// Visitors counts visitors whose first event of the site's day in this cell it is: the sum over a whole day's buckets is
+	// exact, the sum over a part of a day means nothing and is never asked.
+	Visitors Metric = iota
+	// VisitorsHour counts visitors who are new in this cell in this hour. Only in cubes of hours.
+	VisitorsHour
+	// Visits counts visits that began (cubes of visit dimensions), or visits in which this page or event came up for the first
+	// time (cubes with a page or an event). Bucket: where that happened.
+	Visits
+	// VisitsHour counts visits that were active in this cell in this hour. Only in cubes of hours.
+	VisitsHour
+	// Pageviews counts page views, in the bucket of their own time.
+	Pageviews
+	// Events counts page views and custom events, in the bucket of their own time.
+	Events
+	// Bounces is +1 when a visit begins and −1 when it stops being a bounce, both in the bucket of the visit's start. In cubes
+	// with a page: on the page the visit entered by.
+	Bounces
+	// Duration is the sum of seconds between first and last event of visits that are no bounces, in the bucket of the visit's
+	// start. In cubes with a page: on the page the visit entered by.
+	Duration
+	// Entries counts visits whose first page view was here; Exits those whose last one is. Bucket: the visit's start. Only in
+	// cubes with a page.
+	Entries
+	Exits
+	// EntryVisitors counts the day's visitors who had a visit that entered here; ExitVisitors those with a visit whose last page
+	// this is. Only in cubes with a page; exact over whole days.
+	EntryVisitors
+	ExitVisitors
+	NumMetrics
+)
+
+// MetricInfo says what is fixed about a metric.
+type MetricInfo struct {
+	Column string
+	// WholeDays: sums mean something over whole days of the site only.
+	WholeDays bool
+	// HourOnly: kept only in cubes of hours.
+	HourOnly bool
+	// PageOnly: kept only in cubes that have a page.
+	PageOnly bool
+}
+
+// Metrics is the table of all metrics, indexed by Metric.
+var Metrics = [NumMetrics]MetricInfo{
+	Visitors:      {Column: "visitors", WholeDays: true},
+	VisitorsHour:  {Column: "visitors_hour", HourOnly: true},
+	Visits:        {Column: "visits"},
+	VisitsHour:    {Column: "visits_hour", HourOnly: true},
+	Pageviews:     {Column: "pageviews"},
+	Events:        {Column: "events"},
+	Bounces:       {Column: "bounces"},
+	Duration:      {Column: "duration"},
+	Entries:       {Column: "entries", PageOnly: true},
+	Exits:         {Column: "exits", PageOnly: true},
+	EntryVisitors: {Column: "entry_visitors", WholeDays: true, PageOnly: true},
+	ExitVisitors:  {Column: "exit_visitors", WholeDays: true, PageOnly: true},
+}
+
+// String is the metric's column name.
+func (m Metric) String() string { return Metrics[m].Column }
+
+// Deltas is what an increment adds to each metric of a cell, indexed by Metric. The zero value adds nothing.
+type Deltas [NumMetrics]int64
+
+// Add adds o to d.
+func (d *Deltas) Add(o *Deltas) {
+	for m := range d {
+		d[m] += o[m]
+	}
+}
+
+// IsZero reports whether nothing is added.
+func (d *Deltas) IsZero() bool { return *d == Deltas{} }
+
+// Negated returns −d.
+func (d *Deltas) Negated() Deltas {
+	var n Deltas
+	for m := range d {
+		n[m] = -d[m]
+	}
+	return n
+}
