@@ -1,0 +1,42 @@
+package aggregate
+
+import "turf/schema"
+
+// Key names a visitor for one day of one site: a keyed hash whose key, the salt, is forgotten with the day. It never leaves
+// memory. The zero Key is not a visitor.
+type Key [2]uint64
+
+// Kind is what an event is.
+type Kind uint8
+
+const (
+	// Pageview is a page that was shown.
+	Pageview Kind = iota
+	// Custom is an event that the site named (Values[schema.EventName]).
+	Custom
+	// Engagement says that the visitor was still there. It goes on with a visit and never begins one.
+	Engagement
+)
+
+// Event is what is left of a request after ingest: no address, no user agent, nothing that could be kept.
+// It lives in memory until the core has counted it.
+type Event struct {
+	Site schema.SiteID
+	// Time is when the request was read, in Unix seconds.
+	Time int64
+	// Day is the day of the site whose salt made Visitor. Time lies in it, but for requests under way at midnight.
+	Day     schema.Day
+	Visitor Key
+	Kind    Kind
+	// Passive: a custom event that does not end a bounce (Plausible's interactive:false).
+	Passive bool
+	// Values are the dimensions, clean (schema.CleanValue), "" where there is none. Prop and PropValue are not used: see Props.
+	// The source's dimensions count for the event that begins a visit, place and device for the one that begins the visitor's
+	// day, and are ignored in later ones.
+	Values [schema.NumDimensions]string
+	// Props are the properties of a custom event or page view, clean.
+	Props []Prop
+}
+
+// Prop is a property of an event.
+type Prop struct{ Name, Value string }

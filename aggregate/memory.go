@@ -1,0 +1,85 @@
+package aggregate
+
+import "encoding/binary"
+
+// Memory is the bytes in which a Day keeps all it knows. They are zero at first.
+type Memory interface {
+	// Bytes is the memory as it is now. It stays valid until the next Grow.
+	Bytes() []byte
+	// Grow makes the memory at least size bytes long, keeps what is in it and fills the rest with zeros. It may move.
+	Grow(size int) ([]byte, error)
+}
+
+// HeapMemory is a Memory on the heap, for imports and where no memory-backed file system is at hand. The zero value is empty.
+type HeapMemory struct{ b []byte }
+
+// Bytes implements Memory.
+func (m *HeapMemory) Bytes() []byte { return m.b }
+
+// Grow implements Memory.
+func (m *HeapMemory) Grow(size int) ([]byte, error) {
+	if size > len(m.b) {
+		b := make([]byte, size)
+		copy(b, m.b)
+		m.b = b
+	}
+	return m.b, nil
+}
+
+// section is an array of records of one size that grows by chunks, each twice as large as the one before, so that nothing
+// ever moves. Its length and the chunks' places stand in the memory's header.
+type section struct {
+	at       int // where its header lies
+	size     int // bytes of a record
+	first    int // records of the first chunk, a power of two
+	perChunk [maxChunks]int
+}
+
+const (
+	maxChunks     = 30
+	sectionHeader = 8 + 8 + maxChunks*8 // length, saved length, chunk offsets
+)
+
+var le = binary.LittleEndian
+
+func (s *section) len(b []byte) int         { return int(le.Uint64(b[s.at:])) }
+func (s *section) setLen(b []byte, n int)   { le.PutUint64(b[s.at:], uint64(n)) }
+func (s *section) saved(b []byte) int       { return int(le.Uint64(b[s.at+8:])) }
+func (s *section) setSaved(b []byte, n int) { le.PutUint64(b[s.at+8:], uint64(n)) }
+
+// place is the chunk of record i and the record's position in it.
+func (s *section) place(i int) (chunk, pos int) {
+	for n := s.first; i >= n; n <<= 1 {
+		i -= n
+		chunk++
+	}
+	return chunk, i
+}
+
+// record is the bytes of record i, which must be below the reserved number.
+func (s *section) record(b []byte, i int) []byte {
+	chunk, pos := s.place(i)
+	off := int(le.Uint64(b[s.at+16+chunk*8:])) + pos*s.size
+	return b[off : off+s.size : off+s.size]
+}
+
+// capacity is how many records fit in the chunks there are.
+func (s *section) capacity(b []byte) int {
+	n := 0
+	for c := range maxChunks {
+		if le.Uint64(b[s.at+16+c*8:]) == 0 {
+			break
+		}
+		n += s.first << c
+	}
+	return n
+}
+
+// chunks is how many chunks there are.
+func (s *section) chunks(b []byte) int {
+	c := 0
+	for c < maxChunks && le.Uint64(b[s.at+16+c*8:]) != 0 {
+		c++
+	}
+	return c
+}

@@ -1,0 +1,286 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"turf/aggregate"
+	"turf/aggregate/journal/crashfs"
+	"turf/schema"
+)
+
+// numbers are what the oracle reckons for a site and day.
+type numbers struct{ visitors, visits, pageviews, events, bounces, duration int64 }
+
+type siteDay struct {
+	site schema.SiteID
+	day  schema.Day
+}
+
+// reckon is the oracle: what the events should add up to, from their times and keys alone. A visit ends after more
+// than 1,800 s, and is a bounce until its second page view or first event that is not passive.
+func reckon(events []*sentEvent, endOf func(siteDay) int64) map[siteDay]numbers {
+	type visit struct {
+		first, last int64
+		pages       int
+		active      bool
+	}
+	out, clock, open := map[siteDay]numbers{}, map[visitor]int64{}, map[visitor]*visit{}
+	var all []*visit
+	of := map[*visit]siteDay{}
+	for _, e := range events {
+		sd, table := siteDay{e.ev.Site, e.ev.Day}, e.visitor
+		table.number = 0
+		t := min(max(e.ev.Time, clock[table]), endOf(sd)-1) // a table's clock does not go back
+		clock[table] = t
+		n, v := out[sd], open[e.visitor]
+		if v == nil {
+			n.visitors++
+		}
+		if v == nil || t-v.last > 1800 {
+			v = &visit{first: t}
+			open[e.visitor], of[v], all = v, sd, append(all, v)
+			n.visits++
+		}
+		v.last = t
+		if e.ev.Kind == aggregate.Pageview {
+			v.pages++
+			n.pageviews++
+		} else if !e.ev.Passive {
+			v.active = true
+		}
+		n.events++
+		out[sd] = n
+	}
+	for _, v := range all {
+		n := out[of[v]]
+		if v.pages < 2 && !v.active {
+			n.bounces++
+		} else {
+			n.duration += v.last - v.first
+		}
+		out[of[v]] = n
+	}
+	return out
+}
+
+// judge compares the store with the oracle: acknowledged events count exactly once, refused ones never, others at
+// most once and with their whole request; and the numbers are those of the events that count.
+func (w *world) judge() error {
+	counted := map[int]int64{}
+	for cell, sums := range w.store.sums {
+		var id int
+		switch {
+		case cell.Cube == schema.CubePages:
+			if _, err := fmt.Sscanf(cell.Values[1], "/%d", &id); err == nil {
+				counted[id] += sums[schema.Pageviews]
+			}
+		case cell.Cube == schema.CubeEvents:
+			if _, err := fmt.Sscanf(cell.Values[0], "/%d", &id); err == nil {
+				counted[id] += sums[schema.Events]
+			}
+		}
+	}
+	var count []*sentEvent
+	requests := map[int]bool{}
+	for _, e := range w.events {
+		n := counted[e.id]
+		if n < 0 || n > 1 || e.state == acked && n == 0 || e.state == refused && n == 1 {
+			return fmt.Errorf("event %d was %s and counts %d times", e.id, e.state, n)
+		}
+		if whole, seen := requests[e.request]; seen && whole != (n == 1) {
+			return fmt.Errorf("event %d counts %d times and others of its request do not", e.id, n)
+		}
+		requests[e.request] = n == 1
+		if n == 1 {
+			count = append(count, e)
+		}
+		if n == 1 && e.state == unknown {
+			w.CountedUnacked++
+		}
+		delete(counted, e.id)
+	}
+	for id, n := range counted {
+		return fmt.Errorf("event %d counts %d times and was never handed on", id, n)
+	}
+	want := reckon(count, func(sd siteDay) int64 { return (sd.day + 1).Start(w.zone(sd.site)).Unix() })
+	got := w.store.totals(schema.CubeTraffic)
+	for sd := range got {
+		if numbersOf(got[sd]) != want[sd] {
+			return fmt.Errorf("site %d on %s: stored %+v, want %+v", sd.site, sd.day, numbersOf(got[sd]), want[sd])
+		}
+	}
+	if len(want) > len(got) {
+		return fmt.Errorf("%d days have events and %d are stored", len(want), len(got))
+	}
+	return w.agree(got)
+}
+
+// agree checks that the sums over all cells of the cubes are those of traffic, where they have to be.
+func (w *world) agree(traffic map[siteDay]schema.Deltas) error {
+	for i := range schema.Cubes {
+		c := &schema.Cubes[i]
+		if c.HasAspect(schema.EventAspect) {
+			continue
+		}
+		metrics := []schema.Metric{schema.Pageviews, schema.Events, schema.Bounces, schema.Duration}
+		if !c.HasAspect(schema.PageAspect) {
+			metrics = append(metrics, schema.Visits)
+			if !c.HasAspect(schema.SourceAspect) {
+				metrics = append(metrics, schema.Visitors) // a visitor has one place and device, and can have two sources
+			}
+		} else {
+			metrics = metrics[:2]
+		}
+		sums := w.store.totals(c.ID)
+		for sd, want := range traffic {
+			for _, m := range metrics {
+				if got := sums[sd]; got[m] != want[m] {
+					return fmt.Errorf("site %d on %s: %s of %s is %d, and %d of traffic", sd.site, sd.day, m, c.Name, got[m], want[m])
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (w *world) zone(id schema.SiteID) *time.Location {
+	site := w.sites[id]
+	loc, err := site.Location()
+	if err != nil {
+		panic(err)
+	}
+	return loc
+}
+
+func numbersOf(d schema.Deltas) numbers {
+	return numbers{
+		d[schema.Visitors], d[schema.Visits], d[schema.Pageviews], d[schema.Events], d[schema.Bounces], d[schema.Duration],
+	}
+}
+
+// store is a database that knows tokens. It fails, and it lies. What it holds outlives crashes.
+type store struct {
+	world    *world
+	tokens   map[string]int // rows
+	sums     map[schema.Cell]*schema.Deltas
+	noTokens bool
+	calm     bool
+	failed   error // the first broken rule
+	// send replaces write in planted bugs.
+	send func(b schema.Batch) error
+}
+
+func newStore(w *world) *store {
+	s := &store{world: w, tokens: map[string]int{}, sums: map[schema.Cell]*schema.Deltas{}}
+	s.send = s.write
+	return s
+}
+
+var errStore = errors.New("database is away")
+
+// Write stores a batch, if it feels like it.
+func (s *store) Write(_ context.Context, b schema.Batch) error { return s.send(b) }
+
+func (s *store) write(b schema.Batch) error {
+	w := s.world
+	what := 9
+	if !s.calm {
+		what = w.rng.IntN(10)
+	}
+	switch what {
+	case 0:
+		w.StoreErrors++
+		return errStore
+	case 1:
+		s.insert(b)
+		w.StoreLies++
+		return errStore
+	case 2:
+		if w.rng.Float64() < 10*w.crash {
+			if w.rng.IntN(2) == 0 {
+				s.insert(b)
+			}
+			w.StoreCrashes++
+			panic(crashfs.ErrCrash)
+		}
+	case 3:
+		w.now += int64(w.rng.IntN(120)) // slow
+	}
+	s.insert(b)
+	return nil
+}
+
+func (s *store) insert(b schema.Batch) {
+	if rows, had := s.tokens[b.Token]; had && !s.noTokens {
+		s.world.Resent++
+		if rows != len(b.Rows) {
+			s.fail(fmt.Errorf("batch %s had %d rows and now has %d", b.Token, rows, len(b.Rows)))
+		}
+		return
+	}
+	s.tokens[b.Token] = len(b.Rows)
+	for i := range b.Rows {
+		r := &b.Rows[i]
+		if r.Sums.IsZero() || i > 0 && b.Rows[i-1].Cell.Compare(&r.Cell) >= 0 {
+			s.fail(fmt.Errorf("batch %s: row %d is of zeros or out of order", b.Token, i))
+		}
+		sums := s.sums[r.Cell]
+		if sums == nil {
+			sums = &schema.Deltas{}
+			s.sums[r.Cell] = sums
+		}
+		sums.Add(&r.Sums)
+	}
+	for i := range b.Rows {
+		s.guard(&b.Rows[i].Cell)
+	}
+}
+
+func (s *store) fail(err error) {
+	if s.failed == nil {
+		s.failed = err
+	}
+}
+
+// guard checks promise P4: a guarded cell is not there, or has k visitors.
+func (s *store) guard(c *schema.Cell) {
+	cube, ok := schema.CubeByID(c.Cube)
+	if !ok {
+		s.fail(fmt.Errorf("unknown cube %d", c.Cube))
+		return
+	}
+	hidden := true
+	for i, d := range cube.Dimensions {
+		for _, g := range cube.Guarded {
+			hidden = hidden && (d != g || c.Values[i] == schema.Other)
+		}
+	}
+	if hidden {
+		return
+	}
+	site := s.world.sites[c.Site]
+	sums := s.sums[*c]
+	s.world.Shown++
+	if !sums.IsZero() && sums[schema.Visitors] < int64(site.K(0)) {
+		s.fail(fmt.Errorf("cell %s %q of site %d is stored with %v, and k is %d",
+			cube.Name, c.Values, c.Site, *sums, site.K(0)))
+	}
+}
+
+// totals are the sums of a cube by site and day.
+func (s *store) totals(cube schema.CubeID) map[siteDay]schema.Deltas {
+	out := map[siteDay]schema.Deltas{}
+	for c, sums := range s.sums {
+		if c.Cube != cube {
+			continue
+		}
+		sd := siteDay{c.Site, schema.DayOf(time.Unix(c.Time, 0), s.world.zone(c.Site))}
+		d := out[sd]
+		d.Add(sums)
+		out[sd] = d
+	}
+	return out
+}
