@@ -1,0 +1,137 @@
+package access
+
+import (
+	"cmp"
+	"context"
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"turf/schema"
+)
+
+// Limits of keys.
+const (
+	// DefaultKeyRequestsPerHour is Plausible's.
+	DefaultKeyRequestsPerHour = 600
+	MaxKeyNameBytes           = 200
+	keyBytes                  = 24 // 192 bits, of which Prefix shows 30
+	keyStart                  = "turf_"
+	prefixBytes               = len(keyStart) + 6
+)
+
+// AllSites as the site of a key lets it read all of them.
+const AllSites schema.SiteID = 0
+
+// Key is what is known of an API key; the key itself is told once, to who made it.
+type Key struct {
+	Prefix  string        `json:"prefix"` // the beginning of the key, by which it is named
+	Site    schema.SiteID `json:"site"`   // the only one that it may read, or AllSites
+	Name    string        `json:"name,omitempty"`
+	Created time.Time     `json:"created"`
+}
+
+// ErrInvalidKey says that a key is not known or not for that site.
+var ErrInvalidKey = errors.New("invalid API key or site ID")
+
+// LimitError says that there were too many requests.
+type LimitError struct {
+	Requests int           // that are allowed
+	Period   time.Duration // in this time
+	Wait     time.Duration // until the next one is
+}
+
+// Error says what is allowed.
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("too many requests: %d are allowed in %v", e.Requests, e.Period)
+}
+
+var keyEncoding = base32.NewEncoding("abcdefghijkmnpqrstuvwxyz23456789").WithPadding(base32.NoPadding)
+
+// AddKey makes a key for a site, or for AllSites, and returns it. It cannot be found again.
+func (a *Access) AddKey(ctx context.Context, site schema.SiteID, name string) (string, Key, error) {
+	if len(name) > MaxKeyNameBytes {
+		return "", Key{}, fmt.Errorf("the name of a key has at most %d bytes", MaxKeyNameBytes)
+	}
+	plain := keyStart + keyEncoding.EncodeToString(secret(keyBytes))
+	key := Key{Prefix: plain[:prefixBytes], Site: site, Name: name, Created: a.now().UTC().Truncate(time.Second)}
+	if err := a.put(ctx, keyKind, fingerprint(plain), key); err != nil {
+		return "", Key{}, fmt.Errorf("add a key: %w", err)
+	}
+	return plain, key, nil
+}
+
+// Keys lists the keys that can read the site, the oldest first; those of all sites with AllSites.
+func (a *Access) Keys(site schema.SiteID) ([]Key, error) {
+	var keys []Key
+	for id, doc := range a.records.All(keyKind) {
+		var key Key
+		if err := json.Unmarshal(doc, &key); err != nil {
+			return nil, fmt.Errorf("read key %s: %w", id, err)
+		}
+		if site == AllSites || key.Site == AllSites || key.Site == site {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, func(x, y Key) int {
+		return cmp.Or(x.Created.Compare(y.Created), strings.Compare(x.Prefix, y.Prefix))
+	})
+	return keys, nil
+}
+
+// RevokeKey ends the key that is named by its prefix or given in full.
+func (a *Access) RevokeKey(ctx context.Context, name string) (Key, error) {
+	var found []string
+	var revoked Key
+	for id, doc := range a.records.All(keyKind) {
+		var key Key
+		if err := json.Unmarshal(doc, &key); err != nil {
+			return Key{}, fmt.Errorf("read key %s: %w", id, err)
+		}
+		if key.Prefix == name || id == fingerprint(name) {
+			found, revoked = append(found, id), key
+		}
+	}
+	switch len(found) {
+	case 0:
+		return Key{}, errors.New("there is no such key; list them: turf key list")
+	case 1:
+	default:
+		return Key{}, fmt.Errorf("%d keys begin with %s; give the whole key", len(found), revoked.Prefix)
+	}
+	if err := a.records.Delete(ctx, keyKind, found[0]); err != nil {
+		return Key{}, fmt.Errorf("revoke key %s: %w", revoked.Prefix, err)
+	}
+	return revoked, nil
+}
+
+// CheckKey counts a request of the key for the site and returns nil when it may be answered, ErrInvalidKey or a *LimitError.
+func (a *Access) CheckKey(plain string, site schema.SiteID) error {
+	id := fingerprint(plain)
+	var key Key
+	ok, err := a.get(keyKind, id, &key)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return ErrInvalidKey
+	}
+	if err := a.keys.take(id, a.now()); err != nil {
+		return err
+	}
+	if site == AllSites || key.Site != AllSites && key.Site != site {
+		return ErrInvalidKey
+	}
+	return nil
+}
+
+// KeySite is the only site that the key may read, or AllSites; false when there is no such key.
+func (a *Access) KeySite(plain string) (schema.SiteID, bool, error) {
+	var key Key
+	ok, err := a.get(keyKind, fingerprint(plain), &key)
+	return key.Site, ok, err
+}

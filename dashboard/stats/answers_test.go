@@ -1,0 +1,230 @@
+package stats_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"turf/dashboard/stats"
+	"turf/schema"
+	"turf/schema/clickhouse"
+	"turf/schema/embedded/embeddedtest"
+)
+
+func TestMain(m *testing.M) { embeddedtest.Main(m) }
+
+// TestAnswers runs the scripts of testdata/answers through the real engine. A script is blocks of lines:
+//
+//	zone ZONE              of the site
+//	now TIME
+//	load                   then a counter a line: CUBE TIME dimension=value… metric=number…
+//	ask QUESTION           then ----, a line for each row, and what meta says
+func TestAnswers(t *testing.T) {
+	engine := embeddedtest.Open(t)
+	db, err := clickhouse.Open(t.Context(), clickhouse.Config{Transport: engine, Database: embeddedtest.Database(t, engine)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("testdata/answers/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no scripts", err)
+	}
+	for i, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			s := script{t: t, db: db, site: schema.Site{ID: schema.SiteID(i + 1), Domain: "example.com", Timezone: "UTC"}}
+			s.run(file)
+		})
+	}
+}
+
+type script struct {
+	t    *testing.T
+	db   *clickhouse.DB
+	site schema.Site
+	now  time.Time
+}
+
+func (s *script) run(file string) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var written []string
+	for i, block := range strings.Split(strings.TrimSpace(string(text)), "\n\n") {
+		command, want, isQuestion := strings.Cut(block, "\n----\n")
+		lines := slices.DeleteFunc(strings.Split(command, "\n"), func(l string) bool { return strings.HasPrefix(l, "#") })
+		name, argument, _ := strings.Cut(lines[0], " ")
+		switch name {
+		case "zone":
+			s.site.Timezone = argument
+		case "now":
+			if s.now, err = time.Parse(time.RFC3339, argument); err != nil {
+				s.t.Fatal(err)
+			}
+		case "load":
+			s.load(strconv.Itoa(i), lines[1:])
+		case "ask":
+			got := s.ask(strings.TrimPrefix(strings.Join(lines, "\n"), "ask "))
+			block = command + "\n----\n" + got
+			if update := flag.Lookup("update"); got != want && update.Value.String() != "true" {
+				s.t.Errorf("%s\ngot:\n%s\nwant:\n%s", command, got, want)
+			}
+		default:
+			s.t.Fatalf("%s: unknown command %q (question: %v)", file, name, isQuestion)
+		}
+		written = append(written, block)
+	}
+	if flag.Lookup("update").Value.String() == "true" {
+		if err := os.WriteFile(file, []byte(strings.Join(written, "\n\n")+"\n"), 0o644); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+func (s *script) load(token string, lines []string) {
+	batch := schema.Batch{Token: fmt.Sprintf("%d-%s", s.site.ID, token)}
+	for _, line := range lines {
+		batch.Rows = append(batch.Rows, s.row(line))
+	}
+	slices.SortFunc(batch.Rows, func(a, b schema.Row) int { return a.Cell.Compare(&b.Cell) })
+	if err := s.db.Write(s.t.Context(), batch); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// row reads "pages 2026-03-29T14 hostname=a.example path=/ visitors=3". A value with a space is written with _.
+func (s *script) row(line string) schema.Row {
+	fields := strings.Fields(line)
+	i := slices.IndexFunc(schema.Cubes, func(c schema.Cube) bool { return c.Name == fields[0] })
+	if i < 0 {
+		s.t.Fatalf("no such cube: %s", line)
+	}
+	cube := &schema.Cubes[i]
+	row := schema.Row{Cell: schema.Cell{Site: s.site.ID, Cube: cube.ID, Time: s.time(fields[1])}}
+	for _, field := range fields[2:] {
+		name, value, _ := strings.Cut(field, "=")
+		if d := slices.IndexFunc(cube.Dimensions, func(d schema.Dimension) bool { return d.String() == name }); d >= 0 {
+			row.Cell.Values[d] = strings.ReplaceAll(value, "_", " ")
+			continue
+		}
+		n, err := strconv.ParseInt(value, 10, 64)
+		m := slices.IndexFunc(schema.Metrics[:], func(m schema.MetricInfo) bool { return m.Column == name })
+		if err != nil || m < 0 || !cube.Keeps(schema.Metric(m)) {
+			s.t.Fatalf("cube %s keeps no %s", cube.Name, field)
+		}
+		row.Sums[m] = n
+	}
+	return row
+}
+
+// time reads a day, an hour of the site's clock, or an instant.
+func (s *script) time(text string) int64 {
+	loc, err := s.site.Location()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if d, err := schema.ParseDay(text); err == nil {
+		return d.Start(loc).Unix()
+	}
+	if t, err := time.ParseInLocation("2006-01-02T15", text, loc); err == nil {
+		return t.Unix()
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return t.Unix()
+}
+
+func (s *script) ask(question string) string {
+	q, err := stats.Parse([]byte(question))
+	if err != nil {
+		return "error: " + err.Error()
+	}
+	engine := stats.Engine{Runner: s.db, Now: func() time.Time { return s.now }}
+	answer, err := engine.Answer(s.t.Context(), &s.site, q)
+	if err != nil {
+		return "error: " + err.Error()
+	}
+	var lines []string
+	for _, r := range answer.Results {
+		lines = append(lines, s.json(r.Dimensions)+" "+s.json(r.Metrics))
+	}
+	for m, w := range answer.Meta.MetricWarnings {
+		w.Warning = ""
+		answer.Meta.MetricWarnings[m] = w
+	}
+	if answer.Meta.Explain != nil {
+		lines = append(lines, "cube "+answer.Meta.Explain.Cube)
+		answer.Meta.Explain = nil
+	}
+	if meta := s.json(answer.Meta); meta != "{}" {
+		lines = append(lines, strings.ReplaceAll(meta, `,"warning":""`, ""))
+	}
+	if len(lines) == 0 {
+		return "nothing"
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (s *script) json(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestGoldenRuns: the engine takes every statement of the golden files.
+func TestGoldenRuns(t *testing.T) {
+	engine := embeddedtest.Open(t)
+	db, err := clickhouse.Open(t.Context(), clickhouse.Config{Transport: engine, Database: embeddedtest.Database(t, engine)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	site := schema.Site{ID: 1, Domain: "example.com", Timezone: "Europe/Amsterdam"}
+	e := stats.Engine{Runner: db, Now: func() time.Time { return time.Date(2026, time.March, 31, 13, 37, 0, 0, time.UTC) }}
+	files, err := filepath.Glob("testdata/sql/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			q, err := stats.Parse([]byte(line))
+			if err != nil {
+				continue
+			}
+			q.Include.TotalRows = true
+			if _, err := e.Answer(t.Context(), &site, q); err != nil {
+				if _, refused := err.(*stats.InvalidError); !refused && !strings.HasPrefix(err.Error(), "percentage:") {
+					t.Errorf("%s: %v", line, err)
+				}
+				continue
+			}
+			ran++
+		}
+	}
+	if ran < 40 {
+		t.Errorf("only %d questions ran", ran)
+	}
+}

@@ -1,0 +1,264 @@
+package stats
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"turf/schema"
+)
+
+// Warning is an entry of meta.metric_warnings.
+type Warning struct {
+	Code    string `json:"code"`
+	Warning string `json:"warning"`
+}
+
+var (
+	joinedWarning = Warning{"joined_tuples", "This adds up several counters, and a visitor who is in two of them on one day counts " +
+		"in both. Add the dimensions that the question leaves open to get exact numbers."}
+	hiddenWarning = Warning{"small_groups_hidden", "Groups of few visitors are counted under (other) to protect them, and a filter " +
+		"does not find them there."}
+)
+
+// formula is a metric as SQL sums: num, or num / den.
+type formula struct {
+	num, den schema.Metric
+	ratio    bool
+	scale    string // factor of a ratio
+	digits   int    // decimals of a ratio
+}
+
+func sum(m schema.Metric) *formula { return &formula{num: m} }
+
+func ratio(scale string, num, den schema.Metric, digits int) *formula {
+	return &formula{num: num, den: den, ratio: true, scale: scale, digits: digits}
+}
+
+// formulas says how a metric is computed in each role; nil: it is not kept.
+var formulas = map[Metric][numRoles]*formula{
+	Visitors: {
+		visitRole: sum(schema.Visitors), pageRole: sum(schema.Visitors), eventRole: sum(schema.Visitors),
+		entryRole: sum(schema.EntryVisitors), exitRole: sum(schema.ExitVisitors),
+	},
+	Visits: {
+		visitRole: sum(schema.Visits), pageRole: sum(schema.Visits), eventRole: sum(schema.Visits),
+		entryRole: sum(schema.Entries), exitRole: sum(schema.Exits),
+	},
+	Pageviews: {visitRole: sum(schema.Pageviews), pageRole: sum(schema.Pageviews)},
+	Events:    {visitRole: sum(schema.Events), pageRole: sum(schema.Events), eventRole: sum(schema.Events)},
+	ViewsPerVisit: {
+		visitRole: ratio("", schema.Pageviews, schema.Visits, 2),
+	},
+	BounceRate: {
+		visitRole: ratio("100 * ", schema.Bounces, schema.Visits, 0),
+		pageRole:  ratio("100 * ", schema.Bounces, schema.Entries, 0),
+		entryRole: ratio("100 * ", schema.Bounces, schema.Entries, 0),
+	},
+	VisitDuration: {
+		visitRole: ratio("", schema.Duration, schema.Visits, 0),
+		pageRole:  ratio("", schema.Duration, schema.Entries, 0),
+		entryRole: ratio("", schema.Duration, schema.Entries, 0),
+	},
+	ExitRate: {exitRole: ratio("100 * ", schema.Exits, schema.Pageviews, 1)},
+}
+
+// formula is the metric's in this plan; percentage is that of its visitors.
+func (p *plan) formula(m Metric) *formula {
+	if m == Percentage {
+		m = Visitors
+	}
+	f := formulas[m][p.role]
+	if f == nil || p.interval != timeHour {
+		return f
+	}
+	switch hour := *f; {
+	case f.ratio:
+		return f
+	case f.num == schema.Visitors:
+		hour.num = schema.VisitorsHour
+		return &hour
+	case f.num == schema.Visits:
+		hour.num = schema.VisitsHour
+		return &hour
+	}
+	return f
+}
+
+// checkBuckets refuses more buckets of time than can be told apart or labelled.
+func (p *plan) checkBuckets() error {
+	hours := p.span.To.Sub(p.span.From).Hours()
+	buckets := 0.0
+	switch {
+	case p.interval == timeHour && p.query.Include.TimeLabels:
+		buckets = hours
+	case p.interval == timeDay:
+		buckets = hours / 24
+	}
+	if buckets > MaxBuckets {
+		return invalid("date_range", "%s over it gives more than %d buckets. Ask for a shorter time, or for %s", p.interval, MaxBuckets,
+			timeMonth)
+	}
+	return nil
+}
+
+// checkMetric refuses what the cube cannot answer exactly.
+func (p *plan) checkMetric(m Metric) error {
+	f := p.formula(m)
+	if f == nil {
+		return invalid("metrics", "%s is not defined %s", m, p.undefined(m))
+	}
+	if !p.cube.Keeps(f.num) || f.ratio && !p.cube.Keeps(f.den) {
+		return invalid("metrics", "%s is not counted together with what this question is about", m)
+	}
+	if m == Percentage {
+		if err := p.checkPercentage(); err != nil {
+			return err
+		}
+	}
+	if err := p.checkSpan(m, f); err != nil {
+		return err
+	}
+	if m == Visitors || m == Visits || m == Percentage {
+		return p.checkOpen(m)
+	}
+	return nil
+}
+
+// undefined completes "… is not defined".
+func (p *plan) undefined(m Metric) string {
+	if m == ExitRate {
+		return "without visit:exit_page: it is the share of a page's views after which the visit ended"
+	}
+	switch p.role {
+	case entryRole:
+		return "by entry page. Use visitors, visits, bounce_rate, visit_duration, or event:page"
+	case exitRole:
+		return "by exit page. Use visitors, visits, exit_rate, or event:page"
+	case eventRole:
+		return "by event: an event has no visit of its own. Use visitors, visits, events"
+	}
+	return "by page. Use visitors, visits, pageviews, bounce_rate, visit_duration, or visit:entry_page"
+}
+
+func (p *plan) checkPercentage() error {
+	if len(p.query.Dimensions) == 0 {
+		return invalid("metrics", "percentage needs a dimension")
+	}
+	if p.interval == timeHour {
+		return invalid("metrics", "percentage is a share of the visitors of whole days, and does not go with time:hour")
+	}
+	q := &Query{Site: p.query.Site, Metrics: []Metric{Visitors}, Filters: p.query.Filters}
+	total, err := makePlan(q, p.site, p.span)
+	if err != nil {
+		return fmt.Errorf("percentage: the visitors of all rows together cannot be told: %w", err)
+	}
+	if p.total = total; len(total.joins(Visitors)) > 0 {
+		p.warn(Percentage, joinedWarning)
+	}
+	return nil
+}
+
+// warn adds a warning to those of the metric.
+func (p *plan) warn(m Metric, w Warning) {
+	had, ok := p.warnings[m]
+	if ok && !strings.Contains(had.Warning, w.Warning) {
+		w.Warning = had.Warning + " " + w.Warning
+	} else if ok {
+		return
+	}
+	p.warnings[m] = w
+}
+
+// checkSpan refuses sums of a part of a day that mean nothing.
+func (p *plan) checkSpan(m Metric, f *formula) error {
+	hourly := p.interval == timeHour
+	wholeDays := schema.Metrics[f.num].WholeDays
+	// The views and the exits of a page are counted in different hours: exits where the visit began.
+	wholeDays = wholeDays || m == ExitRate
+	switch {
+	case !wholeDays || p.span.WholeDays && !hourly:
+		return nil
+	case hourly:
+		return invalid("metrics", "%s by %s is counted by the day, and does not go with time:hour. Use visits, or time:day", m, p.role)
+	}
+	return invalid("metrics", "%s is counted by the day, and the date_range begins or ends inside one. Ask for whole days, "+
+		"or for time:hour", m)
+}
+
+// checkOpen refuses to add up visitors, or visits, of many pages or events: it would count most of them several times.
+func (p *plan) checkOpen(m Metric) error {
+	open := p.open(schema.PageAspect, schema.EventAspect)
+	switch {
+	case p.role == pageRole && slices.Contains(open, schema.Path):
+		return invalid("metrics", "%s of several pages together is not kept: who saw two of them would count twice. Group by "+
+			"event:page, filter by one page (is), or ask for pageviews", m)
+	case p.role == eventRole && p.prop == "" && slices.Contains(open, schema.EventName):
+		return invalid("metrics", "%s of several events together is not kept: who did two of them would count twice. Group by "+
+			"event:name, filter by one event (is), or ask for events", m)
+	case p.role == eventRole && slices.Contains(open, schema.PropValue):
+		return invalid("metrics", "%s of several values of a property together is not kept: who had two of them would count "+
+			"twice. Group by %s%s, filter by one value (is), or ask for events", m, propPrefix, p.prop)
+	}
+	return nil
+}
+
+// joins lists the dimensions whose tuples are added up in the metric although one visitor can be in several.
+func (p *plan) joins(m Metric) []schema.Dimension {
+	switch {
+	case m == Visitors || m == Percentage:
+		return p.open(schema.PageAspect, schema.SourceAspect, schema.EventAspect)
+	case m == Visits && (p.role == pageRole || p.role == eventRole):
+		return p.open(schema.PageAspect, schema.EventAspect)
+	}
+	return nil // a visit has one source, one entry and one exit
+}
+
+// checkProps refuses filters that would have to find events without the property: there is no counter of them.
+func (p *plan) checkProps() error {
+	if p.prop == "" {
+		return nil
+	}
+	dimension := propPrefix + p.prop
+	grouped := slices.Contains(p.query.Dimensions, dimension)
+	var err error
+	walk(p.query.Filters, func(f *Filter) {
+		if f.Dimension == dimension && (slices.Contains(f.Values, noneLabel) || slices.Contains(f.Values, "")) {
+			err = invalid("filters", "events without a property are not counted by it, so %s cannot be asked for", noneLabel)
+		}
+	})
+	if err != nil || grouped {
+		return err
+	}
+	return checkAbsent(p.query.Filters, dimension, true)
+}
+
+// checkAbsent refuses a filter by the property that could hold for events that do not have it. plain: no or, no not is above.
+func checkAbsent(filters []Filter, dimension string, plain bool) error {
+	for i := range filters {
+		f := &filters[i]
+		if f.Dimension == dimension && (!plain || f.Op.negated()) {
+			return invalid("filters", "%s can be filtered by with is, contains and matches, not inside or and not: events without "+
+				"the property are not counted by it. Add the dimension %s to see the values", dimension, dimension)
+		}
+		if err := checkAbsent(f.Children, dimension, plain && f.Op == And); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// warnHidden warns when a filter is on what is hidden in small groups.
+func (p *plan) warnHidden() {
+	hidden := false
+	walk(p.query.Filters, func(f *Filter) {
+		a, _, _ := attributeOf(f.Dimension)
+		hidden = hidden || slices.Contains(p.cube.Guarded, a.dim)
+	})
+	if !hidden {
+		return
+	}
+	for _, m := range p.query.Metrics {
+		p.warn(m, hiddenWarning)
+	}
+}

@@ -1,0 +1,55 @@
+// Package stats answers questions about counters.
+//
+// A question has the form of Plausible's stats API v2. [Parse] reads it, strictly: a key, metric, dimension or value that is
+// not known is refused with an [InvalidError] that says what to do. [Engine.Answer] resolves its dates in the site's time
+// zone, chooses the smallest cube that holds its dimensions, writes the SQL, runs it, and names what comes back. Everything
+// but the Runner and the clock given to the Engine is pure.
+//
+// # Roles
+//
+// A cube with a page keeps three readings of it, and a question takes one of them:
+//
+//	reading         dimensions                             visitors        visits   bounce_rate, visit_duration  also
+//	page            event:page, event:hostname             visitors        visits   of visits that entered here  pageviews, events
+//	entry           visit:entry_page(_hostname)            entry_visitors  entries  of visits that entered here
+//	exit            visit:exit_page(_hostname)             exit_visitors   exits    –                            exit_rate
+//	event           event:name, event:props:*              visitors        visits   –                            events
+//	visit           all others                             visitors        visits   of the visits                all but exit_rate
+//
+// # Time
+//
+// Visitors are counted a day at a time; those of several days are the sum of the days. A span that begins or ends inside a
+// day has no number of visitors. By the hour, visitors and visits count in every hour in which the visit was active, as
+// Plausible's do; so hours do not add up to days. The other metrics belong to the hour in which they happened, and bounce_rate,
+// visit_duration and views_per_visit by the hour are about the visits that began in it (views_per_visit: page views of the hour
+// over visits that began in it). Without time:hour, visits are those that began in the span.
+//
+// Hours are those of the site's clock. When the clock is put back there are two hours of one label, as two rows. Weeks begin on
+// Monday; one that begins before the span bears the span's first day as its label. Months bear their first day.
+//
+// # What is undefined
+//
+// bounce_rate, visit_duration, views_per_visit, exit_rate and percentage are null where nothing stands below the line: a page
+// on which no visit began has no bounce rate. (Plausible answers 0 or null.)
+//
+// # Exactness
+//
+// Page views, events, visits by source, place or device, entries, exits, bounces and durations add up, so every sum of them is
+// exact. Visitors do not: who came by two campaigns is a visitor of both. Place and device are fixed for a visitor's day, page,
+// source and event are not. So:
+//
+//   - a question that leaves the page (or the event) open, such as the visitors of all pages whose path contains /blog, would
+//     count a visitor once a page. It is refused, and so are visits of that kind.
+//   - a question that names the page but not the hostname, the event's property but not the event, or less than all of channel,
+//     source and campaign, adds up the tuples that it leaves open. It is answered. Where more than one tuple was really joined,
+//     meta.metric_warnings says that the number is an upper limit ("joined_tuples"): a visitor of a day who is in
+//     several of them counts once for each. Without that warning the number is exact.
+//   - a filter on what is hidden below k visitors (design.md, P4) finds only what is shown: "small_groups_hidden" says so.
+//   - an event without the property is not in the counters of that property. There is no row "(none)", and filters that would
+//     have to find such events are refused.
+//
+// # Names
+//
+// visit:country is ISO 3166-1 alpha-2, visit:region ISO 3166-2, visit:city is "<GeoNames id>:<name>" (filters also take the id
+// alone). A missing value reads "Direct / None" for source and referrer and "(not set)" for all else, in answers and in filters.
+package stats

@@ -1,0 +1,305 @@
+package stats
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"turf/schema"
+)
+
+// plan is a question that has found its cube.
+type plan struct {
+	query    *Query
+	span     Span
+	site     schema.SiteID
+	cube     *schema.Cube
+	role     role
+	interval string // time:hour and so on; empty without a time dimension
+	prop     string // the property that the question is about, if any
+	pinned   [schema.NumDimensions]bool
+	// total is the question for the visitors of all rows together, which percentage is a share of; nil without percentage.
+	total *plan
+	// warnings are those that the question deserves; those that depend on the rows are added when they are read.
+	warnings map[Metric]Warning
+}
+
+// wants is what a question needs a cube to have.
+type wants struct {
+	names  [schema.NumDimensions]string // on the wire; empty: not needed
+	roles  [numRoles]string             // a name that has the role
+	prop   string
+	hourly string // why hours are needed; empty: days will do
+}
+
+func (w *wants) add(field, name string) error {
+	a, prop, ok := attributeOf(name)
+	if !ok {
+		return checkDimension(field, name)
+	}
+	if prop != "" {
+		if w.prop != "" && w.prop != prop {
+			return invalid(field, "%s%s and %s%s cannot be combined: properties are counted one at a time. Ask for one of them",
+				propPrefix, w.prop, propPrefix, prop)
+		}
+		w.prop = prop
+		w.names[schema.Prop] = name
+	}
+	if w.names[a.dim] == "" {
+		w.names[a.dim] = name
+	}
+	w.roles[a.role] = name
+	return nil
+}
+
+// makePlan finds the cube for the question. Its errors are *InvalidError.
+func makePlan(q *Query, site schema.SiteID, span Span) (*plan, error) {
+	p := &plan{query: q, span: span, site: site, warnings: map[Metric]Warning{}}
+	var w wants
+	for _, name := range q.Dimensions {
+		if isTime(name) {
+			p.interval = interval(name, span)
+			continue
+		}
+		if err := w.add("dimensions", name); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	walk(q.Filters, func(f *Filter) {
+		if err == nil {
+			err = w.add("filters", f.Dimension)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := p.checkBuckets(); err != nil {
+		return nil, err
+	}
+	switch {
+	case p.interval == timeHour:
+		w.hourly = timeHour
+	case !span.WholeDays:
+		w.hourly = "a date_range that begins or ends inside a day"
+	}
+	if p.role, err = w.role(); err != nil {
+		return nil, err
+	}
+	p.prop = w.prop
+	if p.cube, err = w.cube(); err != nil {
+		return nil, err
+	}
+	p.pin()
+	if err := p.checkProps(); err != nil {
+		return nil, err
+	}
+	for _, m := range q.Metrics {
+		if err := p.checkMetric(m); err != nil {
+			return nil, err
+		}
+	}
+	p.warnHidden()
+	return p, nil
+}
+
+// role is the reading that the question takes of its cube.
+func (w *wants) role() (role, error) {
+	found := visitRole
+	for _, r := range []role{pageRole, entryRole, exitRole} {
+		if w.roles[r] == "" {
+			continue
+		}
+		if found != visitRole {
+			return 0, invalid("dimensions", "%s and %s cannot be combined: which pages one visit had is not kept. Ask for one of them",
+				w.roles[found], w.roles[r])
+		}
+		found = r
+	}
+	if w.roles[eventRole] != "" {
+		return eventRole, nil
+	}
+	return found, nil
+}
+
+// cube is the smallest cube that has what is needed, and no aspect more: a cube with a page or an event counts other things.
+func (w *wants) cube() (*schema.Cube, error) {
+	var aspects [schema.NumAspects]bool
+	for d, name := range w.names {
+		if name != "" {
+			aspects[schema.Dimensions[d].Aspect] = true
+		}
+	}
+	var best, daily *schema.Cube
+	for i := range schema.Cubes {
+		c := &schema.Cubes[i]
+		if !w.fit(c, &aspects) {
+			continue
+		}
+		if w.hourly != "" && c.Grain != schema.Hourly {
+			daily = c
+			continue
+		}
+		if best == nil || w.compare(c, best) < 0 {
+			best = c
+		}
+	}
+	switch {
+	case best != nil:
+		return best, nil
+	case daily != nil:
+		return nil, invalid("date_range", "%s needs hours, but the counters of %s are kept by the day. Ask for whole days without "+
+			"time:hour%s",
+			w.hourly, w.listed(), w.hourlyPart())
+	}
+	return nil, w.refuse(&aspects)
+}
+
+func (w *wants) fit(c *schema.Cube, aspects *[schema.NumAspects]bool) bool {
+	for a, wanted := range aspects {
+		if wanted != c.HasAspect(schema.Aspect(a)) {
+			return false
+		}
+	}
+	for d, name := range w.names {
+		if name != "" && !c.Has(schema.Dimension(d)) {
+			return false
+		}
+	}
+	return true
+}
+
+// compare puts first the cube that has the fewest fine dimensions that nobody asked for, then the fewest dimensions, then days.
+func (w *wants) compare(a, b *schema.Cube) int {
+	return cmp.Or(
+		cmp.Compare(w.surplusFine(a), w.surplusFine(b)),
+		cmp.Compare(len(a.Dimensions), len(b.Dimensions)),
+		-cmp.Compare(a.Grain, b.Grain),
+		cmp.Compare(a.ID, b.ID))
+}
+
+func (w *wants) surplusFine(c *schema.Cube) int {
+	n := 0
+	for _, d := range c.Dimensions {
+		if !schema.Dimensions[d].Core && w.names[d] == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// listed is the names of the question that need a column: "a, b and c".
+func (w *wants) listed() string {
+	var names []string
+	for _, name := range w.names {
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return enumerate(names)
+}
+
+func enumerate(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+// hourlyPart names what can be asked by the hour instead.
+func (w *wants) hourlyPart() string {
+	var names []string
+	for d, name := range w.names {
+		for i := range schema.Cubes {
+			c := &schema.Cubes[i]
+			if name != "" && c.Grain == schema.Hourly && c.Has(schema.Dimension(d)) && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ", or one side of it by the hour (" + strings.Join(names, ", ") + ")"
+}
+
+const wayOut = "Ask about fewer of them at a time. (A declared segment or the opt-in reports can answer such a question; " +
+	"this version has neither yet.)"
+
+// refuse says why no cube holds the question.
+func (w *wants) refuse(aspects *[schema.NumAspects]bool) error {
+	var used, fine []string
+	for a, wanted := range aspects {
+		if wanted {
+			used = append(used, schema.Aspect(a).String())
+		}
+	}
+	for d, name := range w.names {
+		if name != "" && !schema.Dimensions[d].Core && !slices.Contains(fine, name) {
+			fine = append(fine, name)
+		}
+	}
+	reason := fmt.Sprintf("%s cannot be combined: ", w.listed())
+	switch {
+	case len(used) > 2:
+		reason += fmt.Sprintf("they are about %d sides of a visit (%s), and a counter crosses at most two, so that no row can be "+
+			"traced to a person. ", len(used), enumerate(used))
+	case len(used) == 2 && len(fine) > 0:
+		reason += fmt.Sprintf("%s is counted only together with others about the %s, not crossed with the %s. ",
+			enumerate(fine), w.aspectOf(fine[0]), w.otherAspect(fine[0], used))
+	case len(used) == 2:
+		reason += fmt.Sprintf("the %s and the %s are not counted together. ", used[0], used[1])
+	default:
+		reason += "no counter has all of them. "
+	}
+	return invalid("dimensions", "%s%s", reason, wayOut)
+}
+
+func (w *wants) aspectOf(name string) string {
+	a, _, _ := attributeOf(name)
+	return schema.Dimensions[a.dim].Aspect.String()
+}
+
+func (w *wants) otherAspect(name string, used []string) string {
+	own := w.aspectOf(name)
+	if used[0] == own {
+		return used[1]
+	}
+	return used[0]
+}
+
+// pin marks the dimensions that have one value in each row of the answer.
+func (p *plan) pin() {
+	p.pinned[schema.Prop] = p.prop != ""
+	for _, name := range p.query.Dimensions {
+		if a, _, ok := attributeOf(name); ok && a.expr == "" {
+			p.pinned[a.dim] = true
+		}
+	}
+	pinBy(p.query.Filters, &p.pinned)
+}
+
+// pinBy looks at filters that must all hold.
+func pinBy(filters []Filter, pinned *[schema.NumDimensions]bool) {
+	for i := range filters {
+		f := &filters[i]
+		if f.Op == And {
+			pinBy(f.Children, pinned)
+		}
+		if a, _, ok := attributeOf(f.Dimension); ok && f.Op == Is && len(f.Values) == 1 && !f.FoldCase && a.expr == "" {
+			pinned[a.dim] = true
+		}
+	}
+}
+
+// open lists the cube's dimensions of the aspects that can have several values in a row of the answer.
+func (p *plan) open(aspects ...schema.Aspect) []schema.Dimension {
+	var open []schema.Dimension
+	for _, d := range p.cube.Dimensions {
+		if slices.Contains(aspects, schema.Dimensions[d].Aspect) && !p.pinned[d] {
+			open = append(open, d)
+		}
+	}
+	return open
+}

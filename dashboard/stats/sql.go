@@ -1,0 +1,177 @@
+package stats
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"turf/schema"
+)
+
+// statement is SQL with the values of its parameters. No value that came from outside is in the text.
+type statement struct {
+	SQL    string            `json:"sql"`
+	Params map[string]string `json:"params"`
+}
+
+// writer writes the statements of a question.
+type writer struct {
+	params map[string]string
+	values int // number of parameters f0, f1, …
+}
+
+func newWriter() *writer { return &writer{params: map[string]string{}} }
+
+// value makes a parameter of a filter's value and returns its place in the text.
+func (w *writer) value(v string) string {
+	name := "f" + strconv.Itoa(w.values)
+	w.values++
+	w.params[name] = v
+	return "{" + name + ":String}"
+}
+
+func (w *writer) number(name, kind string, v int64) string {
+	w.params[name] = strconv.FormatInt(v, 10)
+	return "{" + name + ":" + kind + "}"
+}
+
+// rows is the statement for the answer's rows: the dimensions, the metrics, and a flag for each metric that may join tuples.
+func (p *plan) rows(order []Order) statement {
+	w := newWriter()
+	columns := p.dimensionColumns(w)
+	for i, m := range p.query.Metrics {
+		columns = append(columns, p.metricColumn(w, m)+" AS m"+strconv.Itoa(i))
+	}
+	for i, m := range p.query.Metrics {
+		if open := p.joins(m); len(open) > 0 {
+			columns = append(columns, joined(open)+" AS joined"+strconv.Itoa(i))
+		}
+	}
+	sql := "SELECT\n    " + strings.Join(columns, ",\n    ") + "\n" + p.from(w) + p.groups()
+	if len(p.query.Dimensions) > 0 {
+		sql += "ORDER BY " + p.orderBy(order) + "\n"
+	}
+	sql += "LIMIT " + w.number("limit", "UInt64", int64(p.query.Pagination.Limit)) +
+		" OFFSET " + w.number("offset", "UInt64", int64(p.query.Pagination.Offset))
+	return statement{sql, w.params}
+}
+
+// count is the statement for the number of rows.
+func (p *plan) count() statement {
+	w := newWriter()
+	columns := p.dimensionColumns(w)
+	sql := "SELECT toInt64(count()) FROM (\nSELECT\n    " + strings.Join(columns, ",\n    ") + "\n" + p.from(w) + p.groups() + ")"
+	return statement{sql, w.params}
+}
+
+// dimensionColumns are the columns d0, d1, … in the question's order.
+func (p *plan) dimensionColumns(w *writer) []string {
+	var columns []string
+	for i, name := range p.query.Dimensions {
+		expr := ""
+		switch {
+		case isTime(name) && p.interval == timeHour:
+			expr = "toInt64(toUnixTimestamp(time))"
+		case isTime(name):
+			w.params["starts"] = joinStarts(p.span.buckets(p.interval))
+			expr = "toInt64(roundDown(toUnixTimestamp(time), arrayMap(s -> toUInt32(s), splitByChar(',', {starts:String}))))"
+		default:
+			a, _, _ := attributeOf(name)
+			expr = w.column(&a)
+		}
+		columns = append(columns, expr+" AS d"+strconv.Itoa(i))
+	}
+	return columns
+}
+
+// column is the SQL of a dimension's value, with the parameters that it needs.
+func (w *writer) column(a *attribute) string {
+	if a.expr == countryNameExpr {
+		w.params["country_codes"], w.params["country_names"] = countryLists()
+	}
+	return a.column()
+}
+
+// metricColumn is the SQL of a metric. A division by zero is not a number (nan).
+func (p *plan) metricColumn(w *writer, m Metric) string {
+	f := p.formula(m)
+	if m == Percentage {
+		from := strings.Join(strings.Fields(p.total.from(w)), " ")
+		all := fmt.Sprintf("(SELECT sum(%s) %s)", p.total.formula(Visitors).num, from)
+		return fmt.Sprintf("round(ifNotFinite(100 * sum(%s) / %s, nan), 2)", f.num, all)
+	}
+	if !f.ratio {
+		return fmt.Sprintf("sum(%s)", f.num)
+	}
+	return fmt.Sprintf("round(ifNotFinite(%ssum(%s) / sum(%s), nan), %d)", f.scale, f.num, f.den, f.digits)
+}
+
+// joined is 1 where the row adds up more than one tuple of the dimensions.
+func joined(open []schema.Dimension) string {
+	var differs []string
+	for _, d := range open {
+		differs = append(differs, fmt.Sprintf("min(%s) != max(%s)", d, d))
+	}
+	return "toUInt8(" + strings.Join(differs, " OR ") + ")"
+}
+
+// from is FROM and WHERE.
+func (p *plan) from(w *writer) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "FROM counts\nWHERE site_id = %s AND cube = '%s'\n", w.number("site", "UInt32", int64(p.site)), p.cube.Name)
+	fmt.Fprintf(&b, "  AND time >= toDateTime(%s, 'UTC') AND time < toDateTime(%s, 'UTC')\n",
+		w.number("from", "Int64", p.span.From.Unix()), w.number("to", "Int64", p.span.To.Unix()))
+	if p.prop != "" {
+		fmt.Fprintf(&b, "  AND prop = %s\n", w.value(p.prop))
+	}
+	for i := range p.query.Filters {
+		b.WriteString("  AND " + w.filter(&p.query.Filters[i]) + "\n")
+	}
+	return b.String()
+}
+
+// groups is GROUP BY and HAVING: rows in which nothing that was asked for is counted are left out.
+func (p *plan) groups() string {
+	if len(p.query.Dimensions) == 0 {
+		return ""
+	}
+	var keys, counted []string
+	for i := range p.query.Dimensions {
+		keys = append(keys, "d"+strconv.Itoa(i))
+	}
+	for _, m := range p.query.Metrics {
+		f := p.formula(m)
+		column := f.num
+		if f.ratio && m != ExitRate { // a page that nobody left by is no exit page
+			column = f.den
+		}
+		if condition := fmt.Sprintf("sum(%s) != 0", column); !slices.Contains(counted, condition) {
+			counted = append(counted, condition)
+		}
+	}
+	return "GROUP BY " + strings.Join(keys, ", ") + "\nHAVING " + strings.Join(counted, " OR ") + "\n"
+}
+
+// orderBy ends with all dimensions, so that rows have one order.
+func (p *plan) orderBy(order []Order) string {
+	var keys []string
+	var named []string
+	for _, o := range order {
+		key := "m" + strconv.Itoa(slices.Index(p.query.Metrics, Metric(o.Name)))
+		if i := slices.Index(p.query.Dimensions, o.Name); i >= 0 {
+			key = "d" + strconv.Itoa(i)
+		}
+		named = append(named, key)
+		if o.Descending {
+			key += " DESC"
+		}
+		keys = append(keys, key)
+	}
+	for i := range p.query.Dimensions {
+		if key := "d" + strconv.Itoa(i); !slices.Contains(named, key) {
+			keys = append(keys, key)
+		}
+	}
+	return strings.Join(keys, ", ")
+}

@@ -1,0 +1,194 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// cannedAPI answers as the server does, with fixed numbers. It may be used by many goroutines.
+type cannedAPI struct {
+	mu        sync.Mutex
+	questions []question
+	signedIn  bool // questions are answered
+}
+
+// question is what the page asks; see Plausible's stats API v2.
+type question struct {
+	Site       string              `json:"site_id"`
+	Metrics    []string            `json:"metrics"`
+	Range      any                 `json:"date_range"`
+	Dimensions []string            `json:"dimensions"`
+	Filters    [][]json.RawMessage `json:"filters"`
+	Pagination struct {
+		Limit  int `json:"limit"`
+		Offset int `json:"offset"`
+	} `json:"pagination"`
+}
+
+type result struct {
+	Metrics    []float64 `json:"metrics"`
+	Dimensions []string  `json:"dimensions"`
+}
+
+const refusal = `event:page and event:name are not counted together; remove one, or declare a segment`
+
+// values are the canned rows: each value's number of visitors.
+var values = map[string][]struct {
+	name     string
+	visitors float64
+}{
+	"event:page": {
+		{"/", 900},
+		{"/pricing", 420},
+		{"/docs", 300},
+		{"/blog", 200},
+		{"/about", 90},
+		{"/a", 80},
+		{"/b", 70},
+		{"/c", 60},
+		{"/d", 50},
+		{"/e", 40},
+		{"/f", 30},
+	},
+	"visit:entry_page": {{"/", 700}},
+	"visit:source":     {{"Direct / None", 600}, {"Google", 500}},
+	"visit:channel":    {{"Direct", 600}, {"Organic Search", 500}},
+	"visit:country":    {{"NL", 800}, {"(other)", 300}, {"DE", 134}},
+	"visit:city":       {{"2759794:Amsterdam", 400}},
+	"visit:browser":    {{"Firefox", 700}},
+	"event:name":       {{"Signup", 33}},
+}
+
+// metricOf is the canned value of a metric where there are so many visitors.
+func metricOf(metric string, visitors float64) float64 {
+	switch metric {
+	case "visits":
+		return visitors + 100
+	case "pageviews", "events":
+		return visitors * 3
+	case "views_per_visit":
+		return 2.5
+	case "bounce_rate":
+		return 42
+	case "visit_duration":
+		return 75
+	}
+	return visitors
+}
+
+// serve starts a server with the page and the canned answers.
+func (a *cannedAPI) serve(t *testing.T) *httptest.Server {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.Handle("/", Handler())
+	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		status, body := a.answer(r)
+		w.WriteHeader(status)
+		if err := json.NewEncoder(w).Encode(body); err != nil {
+			t.Error(err)
+		}
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return server
+}
+
+func (a *cannedAPI) answer(r *http.Request) (int, any) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if r.URL.Path == "/api/login" {
+		var in struct{ Name, Password string }
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.Password != "grass" {
+			return 401, map[string]string{"error": "wrong name or password"}
+		}
+		a.signedIn = true
+		return 200, map[string]bool{"ok": true}
+	}
+	if !a.signedIn {
+		return 401, map[string]string{"error": "sign in first"}
+	}
+	switch r.URL.Path {
+	case "/api/me":
+		return 200, map[string]string{"user": "ada"}
+	case "/api/sites":
+		return 200, []map[string]string{
+			{"site": "example.com", "timezone": "Europe/Amsterdam"},
+			{"site": "new.example", "timezone": "Asia/Kathmandu"},
+		}
+	case "/api/v1/stats/realtime/visitors":
+		return 200, map[string]int{"example.com": 7}[r.URL.Query().Get("site_id")]
+	case "/api/v2/query":
+		var q question
+		d := json.NewDecoder(r.Body)
+		d.DisallowUnknownFields()
+		if err := d.Decode(&q); err != nil {
+			return 400, map[string]string{"error": err.Error()}
+		}
+		a.questions = append(a.questions, q)
+		return a.query(q)
+	}
+	return 404, map[string]string{"error": "not here"}
+}
+
+func (a *cannedAPI) query(q question) (int, any) {
+	byPage := slices.ContainsFunc(q.Filters, func(f []json.RawMessage) bool { return string(f[1]) == `"event:page"` })
+	if byPage && slices.Contains(q.Dimensions, "event:name") {
+		return 400, map[string]string{"error": refusal}
+	}
+	results := []result{}
+	add := func(visitors float64, dimensions ...string) {
+		if q.Site == "new.example" {
+			visitors = 0
+		}
+		r := result{Dimensions: dimensions}
+		for _, m := range q.Metrics {
+			r.Metrics = append(r.Metrics, metricOf(m, visitors))
+		}
+		results = append(results, r)
+	}
+	switch {
+	case len(q.Dimensions) == 0:
+		add(1234)
+		if q.Site == "new.example" {
+			results = []result{{Metrics: make([]float64, len(q.Metrics)), Dimensions: []string{}}}
+		}
+	case strings.HasPrefix(q.Dimensions[0], "time:") && q.Site != "new.example":
+		amsterdam, err := time.LoadLocation("Europe/Amsterdam")
+		if err != nil {
+			return 500, map[string]string{"error": err.Error()}
+		}
+		for i := range 5 {
+			add(float64(100+50*i), time.Now().In(amsterdam).AddDate(0, 0, i-4).Format(time.DateOnly))
+		}
+	case q.Site != "new.example":
+		for _, v := range values[q.Dimensions[0]] {
+			if q.Pagination.Limit == 0 || len(results) < q.Pagination.Limit {
+				add(v.visitors, v.name)
+			}
+		}
+	}
+	return 200, map[string]any{"results": results, "meta": map[string]any{}, "query": q}
+}
+
+// asked reports whether a question with this dimension and exactly this filter ("" for none) came in.
+func (a *cannedAPI) asked(dimension, filter string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.ContainsFunc(a.questions, func(q question) bool {
+		got := ""
+		for _, f := range q.Filters {
+			for _, part := range f {
+				got += fmt.Sprintf("%s ", part)
+			}
+		}
+		return slices.Contains(q.Dimensions, dimension) && strings.TrimSpace(got) == filter
+	})
+}

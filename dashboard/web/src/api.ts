@@ -1,0 +1,118 @@
+// The server's HTTP interface. The only file that fetches.
+
+import { type Filter, toWire, type WireFilter } from "./filters";
+import type { Metric } from "./metrics";
+import type { Span } from "./period";
+
+export interface Site {
+  site: string;
+  timezone: string;
+}
+
+/** Who is looking: a user who signed in, or anyone where the server asks for no password. */
+export interface Me {
+  open?: boolean;
+  user?: string;
+}
+
+/** An answer other than success, with the server's own words. status 0: no answer at all. */
+export class APIError extends Error {
+  constructor(readonly status: number, message: string) {
+    super(message);
+  }
+}
+
+export interface Question {
+  site: string;
+  metrics: Metric[];
+  range: Span | "all";
+  dimensions?: string[];
+  filters?: Filter[];
+  search?: { dimension: string; text: string }; // values that contain the text, in any case
+  limit?: number;
+  offset?: number;
+}
+
+export interface Answer {
+  rows: { dimensions: string[]; values: (number | null)[] }[];
+}
+
+interface WireAnswer {
+  results: { metrics: (number | null)[]; dimensions: string[] }[];
+}
+
+/** Called when the server says that nobody is signed in (any more). */
+let onSignedOut: () => void = () => {};
+
+export function whenSignedOut(f: () => void): void {
+  onSignedOut = f;
+}
+
+async function call(path: string, init: RequestInit = {}): Promise<unknown> {
+  let response: Response;
+  try {
+    response = await fetch(path, { credentials: "same-origin", ...init });
+  } catch (err) {
+    if (err instanceof DOMException && err.name === "AbortError") throw err;
+    throw new APIError(0, "The server does not answer. Trying again.");
+  }
+  const text = await response.text();
+  let body: unknown;
+  try {
+    body = text === "" ? undefined : JSON.parse(text);
+  } catch {
+    body = undefined;
+  }
+  if (response.ok) return body;
+  if (response.status === 401 && path !== "/api/login") onSignedOut();
+  const said = (body as { error?: unknown } | undefined)?.error;
+  throw new APIError(response.status, typeof said === "string" ? said : `The server answered ${response.status}.`);
+}
+
+function post(path: string, body: unknown, signal?: AbortSignal): Promise<unknown> {
+  return call(path, {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal: signal ?? null,
+  });
+}
+
+export async function me(): Promise<Me> {
+  return (await call("/api/me")) as Me;
+}
+
+export async function login(name: string, password: string): Promise<void> {
+  await post("/api/login", { name, password });
+}
+
+export async function logout(): Promise<void> {
+  await post("/api/logout", {});
+}
+
+export async function sites(signal?: AbortSignal): Promise<Site[]> {
+  return ((await call("/api/sites", { signal: signal ?? null })) ?? []) as Site[];
+}
+
+/** Visitors of the last five minutes. */
+export async function current(site: string, signal?: AbortSignal): Promise<number> {
+  const path = `/api/v1/stats/realtime/visitors?site_id=${encodeURIComponent(site)}`;
+  return Number(await call(path, { signal: signal ?? null }));
+}
+
+/** The body of a question as Plausible's stats API v2 wants it. */
+export function wireQuestion(q: Question): Record<string, unknown> {
+  const filters: (WireFilter | [...WireFilter, object])[] = toWire(q.filters ?? []);
+  if (q.search) filters.push(["contains", q.search.dimension, [q.search.text], { case_sensitive: false }]);
+  const body: Record<string, unknown> = {
+    site_id: q.site,
+    metrics: q.metrics,
+    date_range: q.range === "all" ? "all" : [q.range.from, q.range.to],
+  };
+  if (q.dimensions) body["dimensions"] = q.dimensions;
+  if (filters.length > 0) body["filters"] = filters;
+  if (q.limit !== undefined) body["pagination"] = { limit: q.limit, offset: q.offset ?? 0 };
+  return body;
+}
+
+export async function ask(q: Question, signal?: AbortSignal): Promise<Answer> {
+  const answer = (await post("/api/v2/query", wireQuestion(q), signal)) as WireAnswer;
+  return { rows: answer.results.map((r) => ({ dimensions: r.dimensions, values: r.metrics })) };
+}

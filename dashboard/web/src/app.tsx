@@ -1,0 +1,68 @@
+// Who is looking at what: signs in where needed, fetches the sites, and picks the page.
+
+import { useEffect, useState } from "preact/hooks";
+import * as api from "./api";
+import { Header } from "./header";
+import { Footer, Notice, Waiting } from "./parts";
+import { Login } from "./login";
+import { useView } from "./navigate";
+import { SitePage } from "./site";
+import { SiteList } from "./sites";
+
+type Session =
+  | { state: "asking" }
+  | { state: "failed"; reason: string }
+  | { state: "signed out" }
+  | { state: "in"; me: api.Me; sites: api.Site[] };
+
+const retryMs = 3000;
+
+export function App() {
+  const view = useView();
+  const [session, setSession] = useState<Session>({ state: "asking" });
+  const [attempt, setAttempt] = useState(0);
+  const retry = (): void => setAttempt((n) => n + 1);
+
+  useEffect(() => api.whenSignedOut(() => setSession({ state: "signed out" })), []);
+  useEffect(() => {
+    let stale = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    (async () => {
+      const me = await api.me();
+      const sites = await api.sites();
+      if (!stale) setSession({ state: "in", me, sites });
+    })().catch((err: unknown) => {
+      if (stale || (err instanceof api.APIError && err.status === 401)) return;
+      setSession({ state: "failed", reason: err instanceof Error ? err.message : String(err) });
+      timer = setTimeout(retry, retryMs);
+    });
+    return () => {
+      stale = true;
+      clearTimeout(timer);
+    };
+  }, [attempt]);
+
+  if (session.state === "signed out") return <Login onDone={retry} />;
+  if (session.state === "asking") return <Waiting label="Loading" />;
+  if (session.state === "failed") return <Notice title="Not there yet">{session.reason}</Notice>;
+
+  const signOut = async (): Promise<void> => {
+    await api.logout();
+    setSession({ state: "signed out" });
+  };
+  const site = session.sites.find((s) => s.site === view.site);
+  return (
+    <>
+      <a class="skip" href="#content">Skip to the numbers</a>
+      <Header view={view} sites={session.sites} me={session.me} onSignOut={signOut} />
+      {view.site === ""
+        ? <SiteList sites={session.sites} />
+        : site
+        ? <SitePage key={site.site} site={site} view={view} />
+        : <Notice title={`No site ${view.site} here`}>
+            Add it with <code>turf site add {view.site}</code>, or choose another one above.
+          </Notice>}
+      <Footer timezone={site?.timezone} />
+    </>
+  );
+}

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { fill } from "./buckets";
+
+const noon = new Date("2026-11-24T12:20:00Z");
+
+test("empty days come back as nothing, rates as unknown", () => {
+  const rows = [{ label: "2026-11-23", values: [5, 40] }];
+  const got = fill(rows, { from: "2026-11-22", to: "2026-11-24" }, "day", "UTC", [0, null], noon);
+  assert.deepEqual(got, [
+    { label: "2026-11-22", values: [0, null], state: "past" },
+    { label: "2026-11-23", values: [5, 40], state: "past" },
+    { label: "2026-11-24", values: [0, null], state: "running" },
+  ]);
+});
+
+test("hours to come have no value, the running one is marked", () => {
+  const got = fill([], { from: "2026-11-24", to: "2026-11-24" }, "hour", "Europe/Amsterdam", [0], noon);
+  assert.equal(got.length, 24);
+  assert.deepEqual(got.map((b) => b.state).filter((s) => s === "running").length, 1);
+  assert.deepEqual(got[13], { label: "2026-11-24 13:00:00", values: [0], state: "running" });
+  assert.deepEqual(got[14], { label: "2026-11-24 14:00:00", values: [null], state: "future" });
+});
+
+test("the hour that comes twice is two buckets, in order, and nothing is lost", () => {
+  const rows = ["01", "02", "02", "03"].map((h, i) => ({ label: `2026-10-25 ${h}:00:00`, values: [i + 1] }));
+  const got = fill(rows, { from: "2026-10-25", to: "2026-10-25" }, "hour", "Europe/Amsterdam", [0], noon);
+  assert.equal(got.length, 25);
+  assert.deepEqual(got.slice(1, 5).map((b) => b.values[0]), [1, 2, 3, 4]);
+});
+
+test("a month may be labelled with the first day that was asked for", () => {
+  const rows = [{ label: "2026-01-15", values: [3] }, { label: "2026-02-01", values: [4] }];
+  const got = fill(rows, { from: "2026-01-15", to: "2026-03-02" }, "month", "UTC", [0], noon);
+  assert.deepEqual(got.map((b) => [b.label, b.values[0]]), [["2026-01-01", 3], ["2026-02-01", 4], ["2026-03-01", 0]]);
+});

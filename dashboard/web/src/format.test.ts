@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { wireQuestion } from "./api";
+import { inWords } from "./filters";
+import * as fmt from "./format";
+import { countryCode, label } from "./labels";
+import { metrics, topMetrics } from "./metrics";
+
+test("durations", () => {
+  const cases: [number, string][] = [[0, "0s"], [59.4, "59s"], [60, "1m"], [75, "1m 15s"], [3600, "1h"], [3700, "1h 1m"]];
+  for (const [seconds, want] of cases) assert.equal(fmt.duration(seconds), want);
+});
+
+test("shares and changes", () => {
+  assert.equal(fmt.share(1, 3), "33%");
+  assert.equal(fmt.share(1, 30), "3.3%");
+  assert.equal(fmt.share(1, 10_000), "<0.1%");
+  assert.equal(fmt.share(0, 10), "0%");
+  assert.equal(fmt.share(1, 0), "–");
+  assert.equal(fmt.change(110, 100), 10);
+  assert.equal(fmt.change(0, 4), -100);
+  assert.equal(fmt.change(5, 0), undefined);
+  assert.equal(fmt.change(null, 5), undefined);
+  assert.equal(fmt.difference(metrics.bounce_rate, 43, 40), 3);
+  assert.equal(fmt.difference(metrics.visitors, 43, 40), 8);
+});
+
+test("values by kind", () => {
+  assert.equal(fmt.value(metrics.visitors, null), "–");
+  assert.equal(fmt.value(metrics.bounce_rate, 42), "42%");
+  assert.equal(fmt.value(metrics.views_per_visit, 2.456), "2.46");
+});
+
+test("stored values become words", () => {
+  const cases: [Parameters<typeof label>, string][] = [
+    [["country", "NL"], "Netherlands"], [["country", ""], "Unknown"], [["country", "(other)"], "Other"],
+    [["country", "not a code"], "not a code"],
+    [["city", "2759794:Amsterdam"], "Amsterdam"], [["city", ":Somewhere"], "Somewhere"], [["city", "Ratio 1:2"], "Ratio 1:2"],
+    [["region", "NL-NH"], "NH, Netherlands"], [["region", "NL-NH:North Holland"], "North Holland"],
+    [["page", "/a:b"], "/a:b"], [["source", ""], "Direct / None"], [["source", "Direct / None"], "Direct / None"],
+  ];
+  for (const [args, want] of cases) assert.equal(label(...args), want);
+  assert.equal(countryCode("region", "NL-NH"), "NL");
+  assert.equal(countryCode("country", "(other)"), undefined);
+});
+
+test("a refusal speaks of dimensions as people do", () => {
+  assert.equal(inWords('"event:page" and visit:os: no'), "page and operating system: no");
+  assert.equal(inWords("visit:unheard stays"), "visit:unheard stays");
+});
+
+test("questions on the wire", () => {
+  assert.deepEqual(
+    wireQuestion({
+      site: "example.com", metrics: ["visitors"], range: { from: "2026-01-01", to: "2026-01-07" }, dimensions: ["event:page"],
+      filters: [{ key: "source", not: true, values: ["Google"] }], search: { dimension: "event:page", text: "doc" }, limit: 10,
+    }),
+    {
+      site_id: "example.com", metrics: ["visitors"], date_range: ["2026-01-01", "2026-01-07"], dimensions: ["event:page"],
+      filters: [["is_not", "visit:source", ["Google"]], ["contains", "event:page", ["doc"], { case_sensitive: false }]],
+      pagination: { limit: 10, offset: 0 },
+    },
+  );
+  assert.deepEqual(wireQuestion({ site: "a", metrics: ["visits"], range: "all" }), {
+    site_id: "a", metrics: ["visits"], date_range: "all",
+  });
+});
+
+test("only numbers that are defined under the filters are asked for", () => {
+  assert.equal(topMetrics([]).length, 6);
+  assert.equal(topMetrics([{ key: "page", not: false, values: ["/"] }]).includes("views_per_visit"), false);
+  assert.deepEqual(topMetrics([{ key: "event", not: false, values: ["Signup"] }]), ["visitors", "visits", "events"]);
+});

@@ -1,0 +1,126 @@
+// How numbers, dates and names are written. The page is in English; numbers and dates follow the reader's kind of English.
+
+import type { Day } from "./day";
+import type { MetricInfo } from "./metrics";
+import type { Interval, Span } from "./period";
+
+const fallbackLocale = "en-GB";
+
+export function localeOf(language: string | undefined): string {
+  return language?.startsWith("en") ? language : fallbackLocale;
+}
+
+const locale = localeOf(globalThis.navigator?.language);
+
+const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+const compact = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
+const ratio = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 2 });
+const percent = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
+
+/** Counts from here on are shortened ("1.2M") where there is little room. */
+const compactFrom = 100_000;
+
+export function count(n: number): string {
+  return whole.format(n);
+}
+
+export function shortCount(n: number): string {
+  return Math.abs(n) >= compactFrom ? compact.format(n) : whole.format(n);
+}
+
+export function axisCount(n: number): string {
+  return compact.format(n);
+}
+
+/** 75 → "1m 15s", 3700 → "1h 1m". */
+export function duration(seconds: number): string {
+  const s = Math.round(seconds);
+  if (s < 60) return `${s}s`;
+  const m = Math.floor(s / 60);
+  if (m < 60) return s % 60 === 0 ? `${m}m` : `${m}m ${s % 60}s`;
+  return m % 60 === 0 ? `${Math.floor(m / 60)}h` : `${Math.floor(m / 60)}h ${m % 60}m`;
+}
+
+export function value(info: MetricInfo, n: number | null | undefined): string {
+  if (n === null || n === undefined) return "–";
+  switch (info.kind) {
+    case "count":
+      return count(n);
+    case "ratio":
+      return ratio.format(n);
+    case "percent":
+      return `${percent.format(n)}%`;
+    case "seconds":
+      return duration(n);
+  }
+}
+
+/** A part of a whole as a percentage: "12.3%", "<0.1%". */
+export function share(part: number, total: number): string {
+  if (total <= 0) return "–";
+  const p = (part / total) * 100;
+  if (p > 0 && p < 0.1) return "<0.1%";
+  return `${p >= 10 ? Math.round(p) : percent.format(p)}%`;
+}
+
+/** Change in percent from before to now, or undefined when there is nothing to compare with. */
+export function change(now: number | null | undefined, before: number | null | undefined): number | undefined {
+  if (now === null || now === undefined || !before) return undefined;
+  return Math.round(((now - before) / before) * 100);
+}
+
+/** How far a number moved: a percentage of what it was; of a percentage the points. Undefined without anything to compare. */
+export function difference(
+  info: MetricInfo, now: number | null | undefined, before: number | null | undefined,
+): number | undefined {
+  if (info.kind !== "percent") return change(now, before);
+  if (typeof now !== "number" || typeof before !== "number") return undefined;
+  return Math.round(now - before);
+}
+
+function dateFormat(options: Intl.DateTimeFormatOptions): (day: Day) => string {
+  const format = new Intl.DateTimeFormat(locale, { timeZone: "UTC", ...options });
+  return (day) => format.format(new Date(`${day}T00:00:00Z`));
+}
+
+const dayMonth = dateFormat({ day: "numeric", month: "short" });
+const dayMonthYear = dateFormat({ day: "numeric", month: "short", year: "numeric" });
+const weekday = dateFormat({ weekday: "short", day: "numeric", month: "short", year: "numeric" });
+const weekdayShort = dateFormat({ weekday: "short", day: "numeric", month: "short" });
+const monthYear = dateFormat({ month: "long", year: "numeric" });
+const monthShort = dateFormat({ month: "short" });
+const rangeFormat = new Intl.DateTimeFormat(locale, {
+  timeZone: "UTC", day: "numeric", month: "short", year: "numeric",
+});
+
+/** A span in words: "18–24 Nov 2026", or the weekday and date of one day. */
+export function span(s: Span): string {
+  if (s.from === s.to) return weekday(s.from);
+  return rangeFormat.formatRange(new Date(`${s.from}T00:00:00Z`), new Date(`${s.to}T00:00:00Z`));
+}
+
+export const date = dayMonthYear;
+
+/** A bucket's label for the axis. */
+export function tick(label: string, interval: Interval): string {
+  switch (interval) {
+    case "hour":
+      return label.slice(11, 16);
+    case "day":
+      return dayMonth(label);
+    case "month":
+      return monthShort(label.slice(0, 10));
+  }
+}
+
+/** A bucket's label in full. */
+export function bucket(label: string, interval: Interval): string {
+  switch (interval) {
+    case "hour":
+      return `${weekdayShort(label.slice(0, 10))}, ${label.slice(11, 16)}`;
+    case "day":
+      return weekdayShort(label);
+    case "month":
+      return monthYear(label.slice(0, 10));
+  }
+}

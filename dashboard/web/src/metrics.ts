@@ -1,0 +1,50 @@
+// The numbers that are shown.
+
+import { type Filter, has } from "./filters";
+
+export type Metric =
+  | "visitors" | "visits" | "pageviews" | "views_per_visit" | "bounce_rate" | "visit_duration" | "events" | "exit_rate";
+
+export interface MetricInfo {
+  title: string;
+  short: string; // column heading
+  kind: "count" | "ratio" | "percent" | "seconds";
+  lessIsBetter?: boolean;
+  help: string;
+}
+
+export const metrics: Record<Metric, MetricInfo> = {
+  visitors: {
+    title: "Unique visitors", short: "Visitors", kind: "count",
+    help: "People are told apart for one day only. Over several days this is the sum of the days.",
+  },
+  visits: { title: "Visits", short: "Visits", kind: "count", help: "A visit ends after 30 quiet minutes, and at midnight." },
+  pageviews: { title: "Pageviews", short: "Views", kind: "count", help: "Pages shown." },
+  views_per_visit: { title: "Views per visit", short: "Views/visit", kind: "ratio", help: "Pageviews divided by visits." },
+  bounce_rate: {
+    title: "Bounce rate", short: "Bounces", kind: "percent", lessIsBetter: true,
+    help: "Visits of one page and without any other interaction.",
+  },
+  visit_duration: {
+    title: "Visit duration", short: "Duration", kind: "seconds",
+    help: "From the first to the last sign of life, on average. Bounces count as zero.",
+  },
+  events: { title: "Events", short: "Count", kind: "count", help: "How often it happened." },
+  exit_rate: { title: "Exit rate", short: "Exit rate", kind: "percent", help: "Exits here divided by views of this page." },
+};
+
+/** Metrics that every question can be answered with, for when the full set is refused. */
+export const basicMetrics: Metric[] = ["visitors", "visits"];
+
+/** The top numbers that make sense under the filters: some are not defined for a page or an event. */
+export function topMetrics(filters: Filter[]): Metric[] {
+  if (has(filters, "event")) return ["visitors", "visits", "events"];
+  if (has(filters, "entry") || has(filters, "exit")) return basicMetrics;
+  if (has(filters, "page")) return ["visitors", "visits", "pageviews", "bounce_rate", "visit_duration"];
+  return ["visitors", "visits", "pageviews", "views_per_visit", "bounce_rate", "visit_duration"];
+}
+
+/** The value of a bucket in which nothing happened. */
+export function emptyValue(metric: Metric): number | null {
+  return metrics[metric].kind === "count" ? 0 : null;
+}

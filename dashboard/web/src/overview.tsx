@@ -1,0 +1,152 @@
+// The top numbers and the chart below them.
+
+import { APIError, ask, type Answer, type Site } from "./api";
+import { type Bucket, fill } from "./buckets";
+import { Chart } from "./chart";
+import type { Filter } from "./filters";
+import * as fmt from "./format";
+import { type Loaded, useAnswer } from "./hooks";
+import { basicMetrics, emptyValue, type Metric, metrics, topMetrics } from "./metrics";
+import { go } from "./navigate";
+import { Refusal } from "./parts";
+import { type Interval, intervalOf, type Span } from "./period";
+import { defaultMetric, type View } from "./url";
+
+export type Numbers = Partial<Record<Metric, number | null>>;
+
+/** Asks with the metrics wished for, and with the basic ones when the server refuses those. */
+async function askWithFallback(
+  wished: Metric[], question: (m: Metric[]) => Promise<Answer>,
+): Promise<{ metrics: Metric[]; answer: Answer }> {
+  try {
+    return { metrics: wished, answer: await question(wished) };
+  } catch (err) {
+    const refused = err instanceof APIError && err.status === 400 && wished.length > basicMetrics.length;
+    if (!refused) throw err;
+    return { metrics: basicMetrics, answer: await question(basicMetrics) };
+  }
+}
+
+/** The top numbers of a span. */
+export async function topNumbers(site: string, span: Span, filters: Filter[], signal: AbortSignal): Promise<Numbers> {
+  const { metrics: got, answer } = await askWithFallback(
+    topMetrics(filters), (m) => ask({ site, metrics: m, range: span, filters }, signal));
+  return Object.fromEntries(got.map((m, i) => [m, answer.rows[0]?.values[i] ?? emptyValue(m)]));
+}
+
+interface Series {
+  metrics: Metric[];
+  buckets: Bucket[];
+}
+
+async function series(
+  site: Site, span: Span, interval: Interval, filters: Filter[], signal: AbortSignal,
+): Promise<Series> {
+  const { metrics: got, answer } = await askWithFallback(
+    topMetrics(filters),
+    (m) => ask({ site: site.site, metrics: m, range: span, filters, dimensions: [`time:${interval}`] }, signal));
+  const rows = answer.rows.map((r) => ({ label: r.dimensions[0]!, values: r.values }));
+  return { metrics: got, buckets: fill(rows, span, interval, site.timezone, got.map(emptyValue), new Date()) };
+}
+
+interface Props {
+  site: Site;
+  view: View;
+  span: Span;
+  before: Span;
+  live: boolean; // the span contains today
+  tick: number;
+  top: Loaded<Numbers>;
+}
+
+export function Overview({ site, view, span, before, live, tick, top }: Props) {
+  const { filters } = view;
+  const interval = intervalOf(span);
+  const key = JSON.stringify([site.site, span, filters]);
+  const previous = useAnswer(`${key} before`, 0, (signal) => topNumbers(site.site, before, filters, signal));
+  const now = useAnswer(key, tick, (signal) => series(site, span, interval, filters, signal));
+  const then = useAnswer(`${key} before`, 0, (signal) => series(site, before, interval, filters, signal));
+
+  const wished = topMetrics(filters);
+  const metric = wished.includes(view.metric) ? view.metric : defaultMetric;
+  const unfinished = live && interval === "hour";
+  return (
+    <section class="card overview" aria-label="Overview">
+      {top.error && !top.data
+        ? <Refusal status={top.error.status} reason={top.error.message} />
+        : (
+          <ul class={`numbers ${top.loading ? "stale" : ""}`} aria-busy={top.loading}>
+            {wished.map((m) => (
+              <TopNumber
+                key={m} metric={m} value={top.data?.[m]} before={previous.loading ? undefined : previous.data?.[m]}
+                beforeSpan={before} unfinished={unfinished} waiting={top.data === undefined} on={m === metric}
+                onClick={() => go({ ...view, metric: m })}
+              />
+            ))}
+          </ul>
+        )}
+      <div class="legend" aria-hidden="true">
+        <span class="key now">{metrics[metric].title}</span>
+        <span class="key before">{fmt.span(before)}</span>
+      </div>
+      {now.error && !now.data
+        ? <div class="chart-space"><Refusal status={now.error.status} reason={now.error.message} /></div>
+        : <Chart
+            metric={metric} interval={interval} loading={now.loading}
+            now={column(now.data, metric)} before={then.loading ? [] : column(then.data, metric)}
+          />}
+    </section>
+  );
+}
+
+/** One metric of a series. */
+function column(s: Series | undefined, metric: Metric): Bucket[] {
+  const i = s?.metrics.indexOf(metric) ?? -1;
+  return (s?.buckets ?? []).map((b) => ({ ...b, values: [b.values[i] ?? null] }));
+}
+
+interface NumberProps {
+  metric: Metric;
+  value: number | null | undefined;
+  before: number | null | undefined;
+  beforeSpan: Span;
+  unfinished: boolean; // the day is not over: counts cannot be judged yet
+  waiting: boolean;
+  on: boolean;
+  onClick: () => void;
+}
+
+function TopNumber({ metric, value, before, beforeSpan, unfinished, waiting, on, onClick }: NumberProps) {
+  const info = metrics[metric];
+  return (
+    <li>
+      <button type="button" class="number" aria-pressed={on} data-metric={metric} data-value={value ?? undefined} onClick={onClick}>
+        <span class="number-title" title={info.help}>{info.title}</span>
+        <span class="number-value">{waiting ? <span class="bone" /> : fmt.value(info, value)}</span>
+        <Change
+          metric={metric} value={value} before={before} beforeSpan={beforeSpan} unfinished={unfinished}
+        />
+      </button>
+    </li>
+  );
+}
+
+function Change({ metric, value, before, beforeSpan, unfinished }: Omit<NumberProps, "waiting" | "on" | "onClick">) {
+  const info = metrics[metric];
+  const amount = fmt.difference(info, value, before);
+  if (amount === undefined) return <span class="change">{"\u00a0"}</span>;
+  const open = unfinished && info.kind === "count";
+  const good = info.lessIsBetter ? amount < 0 : amount > 0;
+  const tone = amount === 0 || open ? "even" : good ? "good" : "bad";
+  const was = `${fmt.value(info, before)} in ${fmt.span(beforeSpan)}`;
+  const title = open ? `The day is not over: ${was}, the whole day` : `Before: ${was}`;
+  const unit = info.kind === "percent" ? (Math.abs(amount) === 1 ? " point" : " points") : "%";
+  const size = `${Math.abs(amount)}${unit}`;
+  return (
+    <span class={`change ${tone}`} title={title} data-change={amount}>
+      <span aria-hidden="true">{amount === 0 ? "=" : amount > 0 ? "↑" : "↓"}</span>
+      <span class="hidden">{amount === 0 ? "no change," : amount > 0 ? "up" : "down"}</span> {size}{" "}
+      <span class="was">{open ? "so far, of " : "from "}{fmt.value(info, before)}</span>
+    </span>
+  );
+}

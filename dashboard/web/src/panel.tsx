@@ -1,0 +1,147 @@
+// A panel: a title, tabs, and the most frequent values as bars.
+
+import { useId, useState } from "preact/hooks";
+import { type Answer, ask } from "./api";
+import { Details } from "./details";
+import { filterInfo } from "./filters";
+import * as fmt from "./format";
+import { type Loaded, useAnswer } from "./hooks";
+import { More } from "./icons";
+import { other } from "./labels";
+import { metrics } from "./metrics";
+import type { PanelInfo, Tab } from "./panels";
+import { Refusal } from "./parts";
+import type { Span } from "./period";
+import { RowName } from "./row";
+import type { View } from "./url";
+
+const rowsShown = 9;
+
+interface Props {
+  panel: PanelInfo;
+  site: string;
+  view: View;
+  span: Span;
+  tick: number;
+  total: number | undefined; // visitors of the span, for percentages
+}
+
+export function Panel({ panel, site, view, span, tick, total }: Props) {
+  const [index, setIndex] = useState(0);
+  const [open, setOpen] = useState(false);
+  const id = useId();
+  const tab = panel.tabs[index]!;
+  const { dimension } = filterInfo(tab.key);
+  const key = JSON.stringify([site, span, view.filters, tab.key]);
+  const answer = useAnswer(key, tick, (signal) => ask({
+    site, metrics: tab.metrics, range: span, dimensions: [dimension], filters: view.filters, limit: rowsShown + 1,
+  }, signal));
+  const many = (answer.data?.rows.length ?? 0) > rowsShown;
+  return (
+    <section class={`card panel ${panel.wide ? "wide" : ""}`} aria-labelledby={`${id}-title`} data-panel={panel.id}>
+      <header class="panel-head">
+        <h2 id={`${id}-title`}>{panel.title}</h2>
+        {panel.tabs.length > 1 && <Tabs id={id} tabs={panel.tabs} index={index} onPick={setIndex} label={panel.title} />}
+      </header>
+      <div
+        id={`${id}-body`} class="panel-body" aria-busy={answer.loading}
+        {...(panel.tabs.length > 1 ? { role: "tabpanel", "aria-labelledby": `${id}-tab-${index}` } : {})}
+      >
+        <Body tab={tab} answer={answer} view={view} total={total} />
+      </div>
+      {many && (
+        <button type="button" class="quiet details-button" onClick={() => setOpen(true)}>
+          <More /> Details<span class="hidden"> of {filterInfo(tab.key).plural}</span>
+        </button>
+      )}
+      {open && <Details tab={tab} site={site} view={view} span={span} total={total} onClose={() => setOpen(false)} />}
+    </section>
+  );
+}
+
+interface TabsProps {
+  id: string;
+  tabs: Tab[];
+  index: number;
+  onPick: (index: number) => void;
+  label: string;
+}
+
+function Tabs({ id, tabs, index, onPick, label: name }: TabsProps) {
+  const onKeyDown = (e: KeyboardEvent): void => {
+    const move = { ArrowRight: 1, ArrowLeft: -1 }[e.key];
+    if (move === undefined) return;
+    e.preventDefault();
+    const next = (index + move + tabs.length) % tabs.length;
+    onPick(next);
+    document.getElementById(`${id}-tab-${next}`)?.focus();
+  };
+  return (
+    <div class="tabs" role="tablist" aria-label={name} onKeyDown={onKeyDown}>
+      {tabs.map((t, i) => (
+        <button
+          key={t.key} id={`${id}-tab-${i}`} type="button" role="tab" aria-selected={i === index}
+          aria-controls={`${id}-body`} tabIndex={i === index ? 0 : -1} data-tab={t.key} onClick={() => onPick(i)}
+        >
+          {t.label}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+interface BodyProps {
+  tab: Tab;
+  answer: Loaded<Answer>;
+  view: View;
+  total: number | undefined;
+}
+
+function Body({ tab, answer, view, total }: BodyProps) {
+  const { title, plural } = filterInfo(tab.key);
+  if (answer.error && !answer.data) return <Refusal status={answer.error.status} reason={answer.error.message} />;
+  if (!answer.data) return <Bones />;
+  if (answer.data.rows.length === 0) return <p class="none">No {plural} in these days</p>;
+  const shown = lastOther(answer.data.rows.slice(0, rowsShown));
+  const most = Math.max(...shown.map((r) => r.values[0] ?? 0));
+  return (
+    <div class={answer.loading ? "stale" : ""}>
+      <div class="row-heads" aria-hidden="true">
+        <span>{title}</span>
+        {tab.metrics.map((m) => <span key={m} class="num">{metrics[m].short}</span>)}
+        <span class="num pct">%</span>
+      </div>
+      <ol class="rows">
+        {shown.map((r) => {
+          const value = r.dimensions[0] ?? "";
+          const part = r.values[0] ?? 0;
+          return (
+            <li key={value} class="row" data-value={value}>
+              <span class="bar-space"><span class="bar-fill" style={{ width: `${most > 0 ? (part / most) * 100 : 0}%` }} /></span>
+              <RowName filter={tab.key} value={value} view={view} />
+              {tab.metrics.map((m, i) => (
+                <span key={m} class="num" data-number={m} title={fmt.count(r.values[i] ?? 0)}>
+                  {fmt.shortCount(r.values[i] ?? 0)}<span class="hidden"> {metrics[m].short.toLowerCase()}</span>
+                </span>
+              ))}
+              <span class="num pct">{total === undefined ? "" : fmt.share(part, total)}</span>
+            </li>
+          );
+        })}
+      </ol>
+    </div>
+  );
+}
+
+/** The rows with (other) at the end: it is not the most frequent value, however large it is. */
+function lastOther(rows: Answer["rows"]): Answer["rows"] {
+  return [...rows.filter((r) => r.dimensions[0] !== other), ...rows.filter((r) => r.dimensions[0] === other)];
+}
+
+function Bones() {
+  return (
+    <div class="bones" aria-hidden="true">
+      {[92, 78, 66, 51, 42, 34, 25].map((width) => <span key={width} class="bone" style={{ width: `${width}%` }} />)}
+    </div>
+  );
+}

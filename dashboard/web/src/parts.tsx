@@ -1,0 +1,88 @@
+// Small pieces that several pages share.
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { inWords } from "./filters";
+import { useTitle } from "./hooks";
+import { Close } from "./icons";
+
+/** The page while there is nothing to show yet: a tally is being made. */
+export function Waiting({ label }: { label: string }) {
+  return (
+    <main id="content" class="waiting" aria-busy="true">
+      <svg viewBox="0 0 44 32" width="66" height="48" aria-hidden="true">
+        <path d="M6 27V5" /><path d="M15 27V5" /><path d="M24 27V5" /><path d="M33 27V5" /><path d="M1 21L39 9" />
+      </svg>
+      <p role="status">{label}…</p>
+    </main>
+  );
+}
+
+/** A page that says one thing. */
+export function Notice({ title, children }: { title: string; children: ComponentChildren }) {
+  useTitle(`${title} · Turf`);
+  return (
+    <main id="content" class="notice">
+      <h1>{title}</h1>
+      <p>{children}</p>
+    </main>
+  );
+}
+
+/** Why a panel has no numbers, in the server's words. */
+export function Refusal({ reason, status }: { reason: string; status: number }) {
+  return (
+    <div class="refusal" role="note">
+      <p class="refusal-title">{status === 400 ? "Not counted in this combination" : "No answer"}</p>
+      <p>{inWords(reason)}</p>
+    </div>
+  );
+}
+
+interface DialogProps {
+  title: string;
+  class?: string;
+  onClose: () => void;
+  children: ComponentChildren;
+}
+
+/** A modal window: the browser's own, which keeps the focus inside and closes on Escape. */
+export function Dialog({ title, class: name = "", onClose, children }: DialogProps) {
+  const ref = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const dialog = ref.current!;
+    dialog.showModal();
+    return () => dialog.close();
+  }, []);
+  return (
+    <dialog
+      ref={ref}
+      class={`dialog ${name}`}
+      aria-label={title}
+      onClose={onClose}
+      onClick={(e) => {
+        if (e.target === ref.current) onClose();
+      }}
+    >
+      <div class="dialog-body">
+        <header class="dialog-head">
+          <h2>{title}</h2>
+          <button type="button" class="round" onClick={onClose} aria-label="Close"><Close /></button>
+        </header>
+        {children}
+      </div>
+    </dialog>
+  );
+}
+
+export function Footer({ timezone }: { timezone: string | undefined }) {
+  const licences = document.querySelector<HTMLLinkElement>('link[rel="license"]')?.href;
+  return (
+    <footer class="footer">
+      <p>
+        Counted by Turf without cookies, addresses or ids. {timezone && <>Days are those of {timezone.replaceAll("_", " ")}. </>}
+        {licences && <a href={licences}>Licences</a>}
+      </p>
+    </footer>
+  );
+}

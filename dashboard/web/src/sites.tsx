@@ -1,0 +1,70 @@
+// The list of sites: each with its last thirty days as a small line.
+
+import { ask, type Site } from "./api";
+import { fill } from "./buckets";
+import { today } from "./day";
+import { count } from "./format";
+import { useAnswer, useTitle } from "./hooks";
+import { follow } from "./navigate";
+import { defaultPreset, type Span, spanOf } from "./period";
+import { defaultMetric, format, type View } from "./url";
+
+export function SiteList({ sites }: { sites: Site[] }) {
+  useTitle("Sites · Turf");
+  return (
+    <main id="content" class="page">
+      <h1 class="page-title">Sites</h1>
+      {sites.length === 0
+        ? <p class="muted">No site yet. Add one with <code>turf site add example.com --timezone Europe/Amsterdam</code></p>
+        : (
+          <ul class="sites">
+            {sites.map((s) => <SiteCard key={s.site} site={s} />)}
+          </ul>
+        )}
+    </main>
+  );
+}
+
+function SiteCard({ site }: { site: Site }) {
+  const span = spanOf({ preset: "30d" }, today(site.timezone));
+  const { data, error } = useAnswer(`${site.site} ${span.from}`, 0, (signal) => days(site, span, signal));
+  const view: View = { site: site.site, period: { preset: defaultPreset }, metric: defaultMetric, filters: [] };
+  const total = data?.reduce((a, b) => a + b, 0);
+  return (
+    <li class="card site-card">
+      <a class="cover" href={format(view)} onClick={follow(view)}>{site.site}</a>
+      <p class="site-total">
+        {total === undefined ? <span class="muted">{error ? error.message : "…"}</span> : (
+          <>
+            <strong>{count(total)}</strong> <span class="muted">visitors in 30 days</span>
+          </>
+        )}
+      </p>
+      <Spark values={data ?? []} />
+    </li>
+  );
+}
+
+async function days(site: Site, span: Span, signal: AbortSignal): Promise<number[]> {
+  const { rows } = await ask({ site: site.site, metrics: ["visitors"], range: span, dimensions: ["time:day"] }, signal);
+  const labelled = rows.map((r) => ({ label: r.dimensions[0]!, values: r.values }));
+  return fill(labelled, span, "day", site.timezone, [0], new Date()).map((b) => b.values[0] ?? 0);
+}
+
+function Spark({ values }: { values: number[] }) {
+  const width = 240;
+  const height = 48;
+  const top = Math.max(0, ...values);
+  const step = width / Math.max(1, values.length - 1);
+  const points = values.map((v, i) => `${(i * step).toFixed(1)},${(height - 2 - (v / top) * (height - 6)).toFixed(1)}`);
+  return (
+    <svg class="spark" viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" aria-hidden="true">
+      {points.length > 1 && top > 0 && (
+        <>
+          <path class="spark-area" d={`M0,${height} L${points.join(" L")} L${width},${height} Z`} />
+          <path class="spark-line" d={`M${points.join(" L")}`} />
+        </>
+      )}
+    </svg>
+  );
+}

@@ -1,0 +1,76 @@
+// The state of the page is in its address, so that a view can be bookmarked and shared and Back works:
+// /example.com?period=30d&metric=visits&source=Google&page.not=/pricing
+
+import { type Day, isDay } from "./day";
+import { type Filter, filterTable, sorted } from "./filters";
+import { type Metric, metrics } from "./metrics";
+import { defaultPreset, type Period, presets } from "./period";
+
+export interface View {
+  site: string; // "" is the list of sites
+  period: Period;
+  metric: Metric;
+  filters: Filter[];
+}
+
+export const defaultMetric: Metric = "visitors";
+
+/** Reads an address. What it does not know it ignores; wrong values become the default. */
+export function parse(pathname: string, search: string): View {
+  const q = new URLSearchParams(search);
+  const metric = q.get("metric") ?? "";
+  return {
+    site: siteOf(pathname),
+    period: periodOf(q),
+    metric: Object.hasOwn(metrics, metric) ? (metric as Metric) : defaultMetric,
+    filters: filtersOf(q),
+  };
+}
+
+function siteOf(pathname: string): string {
+  const path = pathname.replace(/^\/+|\/+$/g, "");
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
+function periodOf(q: URLSearchParams): Period {
+  const from: Day = q.get("from") ?? "";
+  const to: Day = q.get("to") ?? "";
+  if (isDay(from) && isDay(to) && from <= to) return { from, to };
+  const preset = presets.find((p) => p.id === q.get("period"));
+  return { preset: preset?.id ?? defaultPreset };
+}
+
+function filtersOf(q: URLSearchParams): Filter[] {
+  const filters: Filter[] = [];
+  for (const { key } of filterTable) {
+    const is = q.getAll(key);
+    const not = q.getAll(`${key}.not`);
+    if (is.length > 0) filters.push({ key, not: false, values: is });
+    else if (not.length > 0) filters.push({ key, not: true, values: not });
+  }
+  return filters;
+}
+
+/** Writes the address of a view; parse reads it back. Defaults are left out. */
+export function format(view: View): string {
+  if (view.site === "") return "/";
+  const q = new URLSearchParams();
+  if ("preset" in view.period) {
+    if (view.period.preset !== defaultPreset) q.set("period", view.period.preset);
+  } else {
+    q.set("from", view.period.from);
+    q.set("to", view.period.to);
+  }
+  if (view.metric !== defaultMetric) q.set("metric", view.metric);
+  for (const f of sorted(view.filters)) {
+    for (const value of f.values) q.append(f.not ? `${f.key}.not` : f.key, value);
+  }
+  // A path reads better with its slashes and colons as they are; both are allowed in a query.
+  const query = q.toString().replaceAll("%2F", "/").replaceAll("%3A", ":");
+  const path = view.site.split("/").map(encodeURIComponent).join("/").replaceAll("%3A", ":");
+  return `/${path}${query ? `?${query}` : ""}`;
+}
