@@ -22,6 +22,8 @@ const (
 	seenEntryFrom            // page entered by, source
 	seenExit                 // last page of a visit that is over
 	seenExitFrom             // the same, with the visit's source
+	seenEventFrom            // event, source: only of visitors with several sources
+	seenEventPage            // event, page, slot
 )
 
 // MaxProps is how many properties of an event are counted; ingest takes no more.
@@ -29,9 +31,9 @@ const MaxProps = 30
 
 // What one step can need at the most.
 const (
-	maxSeenStep  = 16 + 2*MaxProps
+	maxSeenStep  = 20 + 2*MaxProps
 	maxWordStep  = (int(schema.NumDimensions) + 2*MaxProps) * (wordHeader + schema.MaxValueBytes)
-	maxCellsStep = 40 + 2*MaxProps
+	maxCellsStep = 50 + 2*MaxProps
 	maxUndoStep  = 1 + 2*maxCellsStep
 )
 
@@ -275,10 +277,7 @@ func (s *step) countPage() {
 	d := s.deltas(f)
 	from := d
 	if s.v.has(flagMulti) {
-		// Before multiSlot all was from the first source; after it there is an entry for each page and source.
-		known := earlier && s.source.sameSource(&s.first)
-		isNew := s.d.see(s.hash(seenPageFrom, s.pageValue(s.page), sourceValue(&s.source)))
-		from[schema.Visitors] = number(isNew && !known)
+		from[schema.Visitors] = number(s.newFrom(seenPageFrom, s.pageValue(s.page), earlier))
 	}
 	s.emitPage(s.page, s.hour, &d, &from)
 }
@@ -350,9 +349,7 @@ func (s *step) countEvent() {
 	}
 	event := s.d.word(schema.EventName, name)
 	if !s.isView {
-		f, _ := s.slots(seenEvent, uint64(event), 0)
-		d := s.deltas(f)
-		s.emit(&cellKey{cube: schema.CubeEvents, values: values(event)}, s.hour, &d)
+		s.countNamed(event)
 	}
 	for _, p := range s.ev.Props[:min(len(s.ev.Props), MaxProps)] {
 		prop, value := s.d.word(schema.Prop, p.Name), s.d.word(schema.PropValue, p.Value)
@@ -360,6 +357,31 @@ func (s *step) countEvent() {
 		d := s.deltas(f)
 		s.emit(&cellKey{cube: schema.CubeEventProps, values: values(event, prop, value)}, s.hour, &d)
 	}
+}
+
+// countNamed counts what has the name of an event, alone and crossed. Place and device are the visitor's, so what is new about
+// the event is new in those crosses too.
+func (s *step) countNamed(event word) {
+	src, at := &s.source, &s.attrs
+	f, earlier := s.slots(seenEvent, uint64(event), 0)
+	d := s.deltas(f)
+	s.emit(&cellKey{cube: schema.CubeEvents, values: values(event)}, s.hour, &d)
+	s.emit(&cellKey{cube: schema.CubeEventPlaces, values: values(event, at[0])}, s.hour, &d)
+	s.emit(&cellKey{cube: schema.CubeEventDevices, values: values(event, at[3], at[4], at[6])}, s.hour, &d)
+	if s.v.has(flagMulti) {
+		d[schema.Visitors] = number(s.newFrom(seenEventFrom, uint64(event), earlier))
+	}
+	s.emit(&cellKey{cube: schema.CubeEventSources, values: values(event, src[0], src[1], src[2])}, s.hour, &d)
+	f, _ = s.slots(seenEventPage, s.pageValue(s.page), uint64(event))
+	d = s.deltas(f)
+	s.emit(&cellKey{cube: schema.CubeEventPages, values: values(event, s.page.host, s.page.path)}, s.hour, &d)
+}
+
+// newFrom reports whether a value is new today together with the visit's source, for a visitor with several. Before multiSlot
+// all was from the first source, and earlier tells; after it there is an entry for each value and source.
+func (s *step) newFrom(what int, value uint64, earlier bool) bool {
+	known := earlier && s.source.sameSource(&s.first)
+	return s.d.see(s.hash(what, value, sourceValue(&s.source))) && !known
 }
 
 func (s *step) newSource() bool {

@@ -57,6 +57,10 @@ const (
 	CubePlaceDevices
 	CubeEvents
 	CubeEventProps
+	CubeEventPages
+	CubeEventSources
+	CubeEventPlaces
+	CubeEventDevices
 	numCubes
 )
 
@@ -124,6 +128,23 @@ var Cubes = []Cube{
 		ID: CubeEventProps, Name: "event_props", Grain: Daily,
 		Dimensions: dims(EventName, Prop, PropValue), Folded: dims(PropValue),
 	},
+	{
+		ID: CubeEventPages, Name: "event_pages", Grain: Daily,
+		Dimensions: dims(EventName, Hostname, Path), Folded: dims(Hostname, Path),
+	},
+	{
+		ID: CubeEventSources, Name: "event_sources", Grain: Daily,
+		Dimensions: dims(EventName, Channel, Source, Campaign), Folded: dims(Channel, Source, Campaign),
+	},
+	{
+		ID: CubeEventPlaces, Name: "event_places", Grain: Daily,
+		Dimensions: dims(EventName, Country), Guarded: dims(Country), Folded: dims(Country),
+	},
+	{
+		ID: CubeEventDevices, Name: "event_devices", Grain: Daily,
+		Dimensions: dims(EventName, Device, Browser, OS),
+		Guarded:    dims(Device, Browser, OS), Folded: dims(Device, Browser, OS),
+	},
 }
 
 func dims(d ...Dimension) []Dimension { return d }
@@ -150,10 +171,10 @@ func (c *Cube) Keeps(m Metric) bool {
 	switch {
 	case info.HourOnly && c.Grain != Hourly:
 		return false
-	case info.PageOnly && !c.HasAspect(PageAspect):
-		return false
 	case c.HasAspect(EventAspect):
 		return m == Visitors || m == VisitorsHour || m == Visits || m == VisitsHour || m == Events
+	case info.PageOnly:
+		return c.HasAspect(PageAspect)
 	}
 	return true
 }

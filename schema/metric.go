@@ -42,7 +42,7 @@ type MetricInfo struct {
 	WholeDays bool
 	// HourOnly: kept only in cubes of hours.
 	HourOnly bool
-	// PageOnly: kept only in cubes that have a page.
+	// PageOnly: kept only in cubes that have a page and no event.
 	PageOnly bool
 }
 

@@ -120,6 +120,9 @@ func (w *world) judge() error {
 
 // agree checks that the sums over all cells of the cubes are those of traffic, where they have to be.
 func (w *world) agree(traffic map[siteDay]schema.Deltas) error {
+	if err := w.agreeEvents(); err != nil {
+		return err
+	}
 	for i := range schema.Cubes {
 		c := &schema.Cubes[i]
 		if c.HasAspect(schema.EventAspect) {
@@ -140,6 +143,25 @@ func (w *world) agree(traffic map[siteDay]schema.Deltas) error {
 				if got := sums[sd]; got[m] != want[m] {
 					return fmt.Errorf("site %d on %s: %s of %s is %d, and %d of traffic", sd.site, sd.day, m, c.Name, got[m], want[m])
 				}
+			}
+		}
+	}
+	return nil
+}
+
+// agreeEvents checks that the crosses of events have as many as there are.
+func (w *world) agreeEvents() error {
+	events := w.store.totals(schema.CubeEvents)
+	for i := range schema.Cubes {
+		c := &schema.Cubes[i]
+		if !c.HasAspect(schema.EventAspect) || c.ID == schema.CubeEventProps {
+			continue
+		}
+		sums := w.store.totals(c.ID)
+		for sd, want := range events {
+			if got := sums[sd]; got[schema.Events] != want[schema.Events] {
+				return fmt.Errorf("site %d on %s: %d events of %s, and %d of events", sd.site, sd.day, got[schema.Events], c.Name,
+					want[schema.Events])
 			}
 		}
 	}

@@ -190,6 +190,9 @@ func (p *plan) checkSpan(m Metric, f *formula) error {
 func (p *plan) checkOpen(m Metric) error {
 	open := p.open(schema.PageAspect, schema.EventAspect)
 	switch {
+	case p.role == eventRole && slices.Contains(open, schema.Path):
+		return invalid("metrics", "%s of an event on several pages together is not kept: who did it on two of them would count twice. "+
+			"Group by event:page, filter by one page (is), or ask for events", m)
 	case p.role == pageRole && slices.Contains(open, schema.Path):
 		return invalid("metrics", "%s of several pages together is not kept: who saw two of them would count twice. Group by "+
 			"event:page, filter by one page (is), or ask for pageviews", m)

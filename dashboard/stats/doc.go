@@ -14,6 +14,7 @@
 //	entry           visit:entry_page(_hostname)            entry_visitors  entries  of visits that entered here
 //	exit            visit:exit_page(_hostname)             exit_visitors   exits    –                            exit_rate
 //	event           event:name, event:props:*              visitors        visits   –                            events
+//	                (with event:page: where it happened)
 //	visit           all others                             visitors        visits   of the visits                all but exit_rate
 //
 // # Time

@@ -117,10 +117,14 @@ func (w *wants) role() (role, error) {
 		}
 		found = r
 	}
-	if w.roles[eventRole] != "" {
-		return eventRole, nil
+	if w.roles[eventRole] == "" {
+		return found, nil
 	}
-	return found, nil
+	if found == entryRole || found == exitRole {
+		return 0, invalid("dimensions", "%s and %s cannot be combined: an event is counted with the page on which it happened, not with "+
+			"those on which its visit began or ended. Use event:page", w.roles[eventRole], w.roles[found])
+	}
+	return eventRole, nil
 }
 
 // cube is the smallest cube that has what is needed, and no aspect more: a cube with a page or an event counts other things.
