@@ -40,8 +40,8 @@ type Config struct {
 
 // The memory begins with a header of headerBytes; numbers are little-endian.
 const (
-	headerBytes  = 4096
-	magic        = 0x3159_4144_4652_5554 // "TURFDAY1"
+	headerBytes  = 8192
+	magic        = 0x3259_4144_4652_5554 // "TURFDAY2"
 	magicAt      = 0
 	siteAt       = 8
 	dayAt        = 12
@@ -60,20 +60,24 @@ const (
 	seenSection
 	tuplesSection
 	cellsSection
-	wordsSection // bytes: dimension, length, value
+	hiddenSection // sums of hidden cells
+	pagesSection  // pages of visitors
+	wordsSection  // bytes: dimension, length, value
 	undoSection
 	numSections
 )
 
-const undoBytes = 8 + cellBytes // section, record, old bytes of a record
+const undoBytes = 8 + max(visitorBytes, hiddenBytes) // section, record, old bytes of a record
 
 var sections = [numSections]section{
-	visitorsSection: {size: visitorBytes, first: 16},
-	seenSection:     {size: 8, first: 64},
-	tuplesSection:   {size: tupleBytes, first: 16},
-	cellsSection:    {size: cellBytes, first: 16},
-	wordsSection:    {size: 1, first: 1024},
-	undoSection:     {size: undoBytes, first: 16},
+	visitorsSection: {size: visitorBytes, first: 2},
+	seenSection:     {size: 8, first: 4},
+	tuplesSection:   {size: tupleBytes, first: 2},
+	cellsSection:    {size: cellBytes, first: 2},
+	hiddenSection:   {size: hiddenBytes, first: 2},
+	pagesSection:    {size: pageBytes, first: 4},
+	wordsSection:    {size: 1, first: 8},
+	undoSection:     {size: undoBytes, first: 2},
 }
 
 // Day is the visitor table of one site and local day. See the package's documentation.
@@ -122,6 +126,11 @@ func Open(cfg Config, mem Memory) (*Day, error) {
 	}
 	if err := d.check(); err != nil {
 		return nil, err
+	}
+	for i := range d.sections {
+		for c := range d.sections[i].chunks(d.b) {
+			d.sections[i].room += d.sections[i].chunkRecords(c)
+		}
 	}
 	return d, d.rebuild()
 }
@@ -274,20 +283,31 @@ func (d *Day) keep(sec, i int) {
 // reserve makes room for n records of the section in all.
 func (d *Day) reserve(sec, n int) error {
 	s := &d.sections[sec]
-	for c := s.chunks(d.b); s.first*(1<<c-1) < n; c++ {
-		if c == maxChunks {
+	if n <= s.room {
+		return nil
+	}
+	first := s.chunks(d.b)
+	last, size, room := first, 0, s.room
+	for ; room < n; last++ {
+		if last == maxChunks {
 			return ErrFull
 		}
-		used := int(le.Uint64(d.b[usedAt:]))
-		bytes := (s.size*s.first<<c + 7) &^ 7
-		b, err := d.mem.Grow(used + bytes)
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrFull, err)
-		}
-		d.b = b
-		le.PutUint64(b[usedAt:], uint64(used+bytes))
-		le.PutUint64(b[s.at+16+8*c:], uint64(used))
+		size += s.chunkBytes(last)
+		room += s.chunkRecords(last)
 	}
+	used := int(le.Uint64(d.b[usedAt:]))
+	b, err := d.mem.Grow(used + size)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	d.b = b
+	for c := first; c < last; c++ {
+		at := used
+		used += s.chunkBytes(c)
+		le.PutUint64(b[usedAt:], uint64(used)) // first: bytes are rather lost than used twice
+		le.PutUint64(b[s.at+16+8*c:], uint64(at))
+	}
+	s.room = room
 	return nil
 }
 

@@ -70,17 +70,18 @@ func (s *step) emit(k *cellKey, hour int, d *schema.Deltas) {
 		return
 	}
 	parent = k.masked(plan.guarded)
-	s.d.keep(cellsSection, i)
-	before := loadSums(rec)
+	hidden := s.d.hidden(rec)
+	before := loadSums(s.d.record(hiddenSection, hidden))
 	sums := before
 	sums.Add(&kept)
+	s.d.keep(hiddenSection, hidden)
+	storeSums(s.d.record(hiddenSection, hidden), &sums)
 	if sums[schema.Visitors] < int64(s.d.cfg.K) {
-		storeSums(rec, &sums)
 		s.put(&parent, hour, &kept)
 		return
 	}
+	s.d.keep(cellsSection, i)
 	rec[cellStateAt] = cellVisible
-	storeSums(rec, &schema.Deltas{})
 	moved := before.Negated()
 	s.put(&parent, hour, &moved)
 	s.put(k, hour, &sums)
@@ -116,6 +117,9 @@ func mix(a, b uint64) uint64 {
 	return bits.RotateLeft64(hi^lo, 29) ^ a*odd
 }
 
+// hidden is the record of the sums of a hidden cell.
+func (d *Day) hidden(cell []byte) int { return int(le.Uint32(cell[cellHiddenAt:])) - 1 }
+
 // cell is the number of the cell's record; it is made when the cell is new. False when the cube is full, or when the cell's
 // guarded values are all Other, so that it is its own parent.
 func (d *Day) cell(k *cellKey, plan *plan) (int, bool) {
@@ -138,6 +142,11 @@ func (d *Day) cell(k *cellKey, plan *plan) (int, bool) {
 	rec, i := d.add(cellsSection)
 	clear(rec)
 	storeCellKey(rec, k)
+	if plan.guards {
+		sums, n := d.add(hiddenSection)
+		clear(sums)
+		le.PutUint32(rec[cellHiddenAt:], uint32(n+1))
+	}
 	d.cells.put(h, i, d.cellHash)
 	d.cubeCells[k.cube]++
 	return i, true

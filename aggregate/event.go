@@ -14,9 +14,16 @@ const (
 	Pageview Kind = iota
 	// Custom is an event that the site named (Values[schema.EventName]).
 	Custom
-	// Engagement says that the visitor was still there. It goes on with a visit and never begins one.
+	// Engagement says that the visitor was still there, how long the page (Values[schema.Hostname] and Path) was looked at since
+	// the last time and how much of it was seen. It goes on with a visit and never begins one.
 	Engagement
 )
+
+// ScrollUnknown is the scroll depth that the browser did not tell.
+const ScrollUnknown = 255
+
+// MaxEngagedMS is the longest time that one engagement can tell of: a day. More is cut.
+const MaxEngagedMS = 24 * 60 * 60 * 1000
 
 // Event is what is left of a request after ingest: no address, no user agent, nothing that could be kept.
 // It lives in memory until the core has counted it.
@@ -30,6 +37,11 @@ type Event struct {
 	Kind    Kind
 	// Passive: a custom event that does not end a bounce (Plausible's interactive:false).
 	Passive bool
+	// ScrollDepth, of an Engagement, is the largest part of the page that was seen so far, 0 to 100 percent, or ScrollUnknown. More
+	// than 100 counts as 100.
+	ScrollDepth uint8
+	// EngagedMS, of an Engagement, is for how many milliseconds the page was looked at since the last Engagement; 0 to MaxEngagedMS.
+	EngagedMS int64
 	// Values are the dimensions, clean (schema.CleanValue), "" where there is none. Prop and PropValue are not used: see Props.
 	// The source's dimensions count for the event that begins a visit, place and device for the one that begins the visitor's
 	// day, and are ignored in later ones.

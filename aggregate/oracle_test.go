@@ -45,8 +45,13 @@ func (o *oracle) cell(c *schema.Cube, at int64, v [schema.NumDimensions]string) 
 	}
 	if o.cells[cell] == nil {
 		o.cells[cell] = &who{
-			map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{},
-			map[string]bool{}, schema.Deltas{},
+			map[string]bool{},
+			map[string]bool{},
+			map[string]bool{},
+			map[string]bool{},
+			map[string]bool{},
+			map[string]bool{},
+			schema.Deltas{},
 		}
 	}
 	return o.cells[cell]
@@ -99,7 +104,10 @@ func (o *oracle) reckonVisit(c *schema.Cube, visitor, name string, visit *oracle
 			}
 		}
 	}
-	if c.HasAspect(schema.EventAspect) || c.HasAspect(schema.PageAspect) && len(views) == 0 {
+	if c.HasAspect(schema.PageAspect) && !c.HasAspect(schema.EventAspect) {
+		o.reckonEngagement(c, visit, values)
+	}
+	if c.HasAspect(schema.EventAspect) || c.HasAspect(schema.MeasureAspect) || c.HasAspect(schema.PageAspect) && len(views) == 0 {
 		return
 	}
 	entry := first
@@ -118,6 +126,44 @@ func (o *oracle) reckonVisit(c *schema.Cube, visitor, name string, visit *oracle
 	}
 }
 
+// reckonEngagement counts, for each page of a visit that engagements tell of, the time in all and the largest scroll depth.
+func (o *oracle) reckonEngagement(c *schema.Cube, visit *oracleVisit, values func(*aggregate.Event) [schema.NumDimensions]string) {
+	type page struct{ host, path string }
+	times, depths := map[page]int64{}, map[page]int64{}
+	of := map[page]*aggregate.Event{}
+	for _, e := range visit.events {
+		p := page{e.Values[schema.Hostname], e.Values[schema.Path]}
+		if e.Kind != aggregate.Engagement {
+			continue
+		}
+		of[p] = e
+		times[p] += e.EngagedMS
+		if e.ScrollDepth != aggregate.ScrollUnknown {
+			depths[p] = max(depths[p], int64(e.ScrollDepth)+1)
+		}
+	}
+	for p, e := range of {
+		v := values(e)
+		v[schema.Bucket] = schema.LogBucket(times[p])
+		w := o.cell(c, visit.events[0].Time, v)
+		if c.HasAspect(schema.MeasureAspect) {
+			w.visits[fmt.Sprintf("%p", visit)] = true
+			continue
+		}
+		w.sums[schema.EngagedMS] += times[p]
+		w.sums[schema.EngagedVisits]++
+		if depth := depths[p] - 1; depth >= 0 {
+			w.sums[schema.ScrollVisits]++
+			w.sums[schema.ScrollPercent] += depth
+			for i, m := range []schema.Metric{schema.Scroll25, schema.Scroll50, schema.Scroll75, schema.Scroll100} {
+				if depth >= int64(25*(i+1)) {
+					w.sums[m]++
+				}
+			}
+		}
+	}
+}
+
 // cellsOf is the values of the cells of a cube in which an event counts.
 func (o *oracle) cellsOf(c *schema.Cube, e *aggregate.Event, v [schema.NumDimensions]string) (all [][schema.NumDimensions]string) {
 	switch {
@@ -130,7 +176,7 @@ func (o *oracle) cellsOf(c *schema.Cube, e *aggregate.Event, v [schema.NumDimens
 			all = append(all, v)
 		}
 		return all
-	case c.HasAspect(schema.EventAspect) && e.Kind != aggregate.Custom,
+	case c.HasAspect(schema.MeasureAspect), c.HasAspect(schema.EventAspect) && e.Kind != aggregate.Custom,
 		c.HasAspect(schema.PageAspect) && e.Kind == aggregate.Engagement:
 		return nil
 	}
@@ -153,8 +199,10 @@ func (o *oracle) rows(k int) map[schema.Cell]schema.Deltas {
 			days[total] = &who{visitors: map[string]bool{}, visits: map[string]bool{}, entryVisitors: map[string]bool{}, exitVisitors: map[string]bool{}}
 		}
 		for _, m := range [][2]map[string]bool{
-			{days[total].visitors, w.visitors}, {days[total].visits, w.visits},
-			{days[total].entryVisitors, w.entryVisitors}, {days[total].exitVisitors, w.exitVisitors},
+			{days[total].visitors, w.visitors},
+			{days[total].visits, w.visits},
+			{days[total].entryVisitors, w.entryVisitors},
+			{days[total].exitVisitors, w.exitVisitors},
 		} {
 			for id := range m[1] {
 				m[0][id] = true
@@ -240,6 +288,12 @@ func randomDay(r *rand.Rand, loc *time.Location, day schema.Day) []*aggregate.Ev
 			e.Values[d] = pick(d.String(), 3)
 		}
 		e.Values[schema.Path] = pick("/", 5)
+		if e.Kind == aggregate.Engagement {
+			e.EngagedMS, e.ScrollDepth = r.Int64N(1<<r.IntN(24)), uint8(r.IntN(101))
+			if r.IntN(4) == 0 {
+				e.ScrollDepth = aggregate.ScrollUnknown
+			}
+		}
 		if e.Kind != aggregate.Custom {
 			e.Values[schema.EventName] = ""
 		}
@@ -295,6 +349,29 @@ func TestEveryCellIsExact(t *testing.T) {
 		if diff := cmp.Diff(o.rows(k), got); diff != "" {
 			t.Fatalf("seed %d (%s %s, k %d, %d events): −oracle +core\n%s", seed, loc, day, k, len(events), diff)
 		}
+	}
+}
+
+// TestManyPages: a visitor whose list of pages is full is counted as all others.
+func TestManyPages(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	day := schema.Date(2026, 7, 1)
+	events := randomDay(r, time.UTC, day)[:0]
+	for len(events) < 3*aggregate.LimitListedPages {
+		for _, e := range randomDay(r, time.UTC, day) {
+			if e.Kind != aggregate.Engagement {
+				e.Visitor = aggregate.Key{e.Visitor[0] % 2, 7}
+				e.Values[schema.Path] = fmt.Sprint("/", r.IntN(aggregate.LimitListedPages))
+				events = append(events, e)
+			}
+		}
+	}
+	slices.SortStableFunc(events, func(a, b *aggregate.Event) int { return int(a.Time - b.Time) })
+	got := runDay(t, r, aggregate.Config{Site: 1, Day: day, Location: time.UTC, K: 2}, events)
+	o := &oracle{loc: time.UTC, day: day, cells: map[schema.Cell]*who{}}
+	o.reckon(visitsOf(events))
+	if diff := cmp.Diff(o.rows(2), got); diff != "" {
+		t.Fatalf("−oracle +core\n%s", diff)
 	}
 }
 

@@ -50,6 +50,8 @@ const (
 	flagEntry                  // the visit has had a page view
 	flagFirstEntry             // the first visit of the day had a page view: firstEntry is set
 	flagMulti                  // the visitor had visits from more than one source
+	viewsShift     = iota
+	visitsShift    = viewsShift + 2
 )
 
 // visitor is what is known of a visitor of the day, with the visit that is or was last open.
@@ -59,13 +61,14 @@ type visitor struct {
 	source, firstSource     uint32 // numbers of tuples: of the visit, of the day's first visit
 	attrs                   uint32 // number of the tuple of place and device
 	entry, exit, firstEntry page
-	visits                  uint16
 	slot                    uint16 // slot of the last event
 	visitSlot, hourSlot     uint16 // first slots of the visit and of the hour
 	multiSlot               uint16 // first slot with a second source
 	lastHour, startHour     uint8  // numbers of buckets of the day
-	views                   uint8  // page views of the visit, up to 2
+	views, visits           uint8  // page views of the visit and visits of the day, counted up to 2
 	flags                   uint8
+	listed                  uint8  // how many pages are on the list
+	pages                   uint32 // 1 + the newest record of the list of pages, 0: there is none
 }
 
 const visitorBytes = 64
@@ -75,12 +78,12 @@ func (v *visitor) load(b []byte) {
 	v.key = Key{le.Uint64(b), le.Uint64(b[8:])}
 	v.last, v.start = le.Uint32(b[16:]), le.Uint32(b[20:])
 	v.source, v.firstSource, v.attrs = le.Uint32(b[24:]), le.Uint32(b[28:]), le.Uint32(b[32:])
-	v.entry = page{word(le.Uint16(b[36:])), word(le.Uint16(b[38:]))}
-	v.exit = page{word(le.Uint16(b[40:])), word(le.Uint16(b[42:]))}
-	v.firstEntry = page{word(le.Uint16(b[44:])), word(le.Uint16(b[46:]))}
-	v.visits, v.slot = le.Uint16(b[48:]), le.Uint16(b[50:])
-	v.visitSlot, v.hourSlot, v.multiSlot = le.Uint16(b[52:]), le.Uint16(b[54:]), le.Uint16(b[56:])
-	v.lastHour, v.startHour, v.views, v.flags = b[58], b[59], b[60], b[61]
+	v.entry, v.exit, v.firstEntry = loadPage(b[36:]), loadPage(b[40:]), loadPage(b[44:])
+	v.slot, v.visitSlot = le.Uint16(b[48:]), le.Uint16(b[50:])
+	v.hourSlot, v.multiSlot = le.Uint16(b[52:]), le.Uint16(b[54:])
+	v.lastHour, v.startHour = b[56], b[57]
+	v.flags, v.views, v.visits = b[58]&(1<<viewsShift-1), b[58]>>viewsShift&3, b[58]>>visitsShift
+	v.listed, v.pages = b[59], le.Uint32(b[60:])
 }
 
 func (v *visitor) store(b []byte) {
@@ -92,18 +95,68 @@ func (v *visitor) store(b []byte) {
 	le.PutUint32(b[24:], v.source)
 	le.PutUint32(b[28:], v.firstSource)
 	le.PutUint32(b[32:], v.attrs)
-	for i, w := range [6]word{
-		v.entry.host, v.entry.path, v.exit.host, v.exit.path, v.firstEntry.host, v.firstEntry.path,
-	} {
-		le.PutUint16(b[36+2*i:], uint16(w))
-	}
-	for i, n := range [5]uint16{v.visits, v.slot, v.visitSlot, v.hourSlot, v.multiSlot} {
-		le.PutUint16(b[48+2*i:], n)
-	}
-	b[58], b[59], b[60], b[61] = v.lastHour, v.startHour, v.views, v.flags
+	v.entry.store(b[36:])
+	v.exit.store(b[40:])
+	v.firstEntry.store(b[44:])
+	le.PutUint16(b[48:], v.slot)
+	le.PutUint16(b[50:], v.visitSlot)
+	le.PutUint16(b[52:], v.hourSlot)
+	le.PutUint16(b[54:], v.multiSlot)
+	b[56], b[57] = v.lastHour, v.startHour
+	b[58] = v.flags | v.views<<viewsShift | v.visits<<visitsShift
+	b[59] = v.listed
+	le.PutUint32(b[60:], v.pages)
 }
 
 func (v *visitor) has(flag uint8) bool { return v.flags&flag != 0 }
+
+func loadPage(b []byte) page { return page{word(le.Uint16(b)), word(le.Uint16(b[2:]))} }
+
+func (p page) store(b []byte) {
+	le.PutUint16(b, uint16(p.host))
+	le.PutUint16(b[2:], uint16(p.path))
+}
+
+// pageEntry says what a visitor did on a page in a slot. The entries of a visitor's day are a list, from the newest on.
+type pageEntry struct {
+	next    uint32 // 1 + the record of the next one, 0: it is the last
+	page    page
+	slot    uint16
+	had     bool   // there was a page view or custom event
+	engaged bool   // the browser told how long the page was looked at; this and what follows: in the visit of the slot,
+	scroll  uint8  // the largest part of the page that was seen, percent, or ScrollUnknown
+	timeMS  uint32 // how long it was looked at, capped
+}
+
+const (
+	pageBytes    = 16
+	entryHad     = 1 << 8
+	entryEngaged = 1 << 9
+)
+
+func (e *pageEntry) load(b []byte) {
+	_ = b[pageBytes-1]
+	e.next, e.page, e.slot = le.Uint32(b), loadPage(b[4:]), le.Uint16(b[8:])
+	more := le.Uint16(b[10:])
+	e.scroll, e.had, e.engaged = uint8(more), more&entryHad != 0, more&entryEngaged != 0
+	e.timeMS = le.Uint32(b[12:])
+}
+
+func (e *pageEntry) store(b []byte) {
+	_ = b[pageBytes-1]
+	le.PutUint32(b, e.next)
+	e.page.store(b[4:])
+	le.PutUint16(b[8:], e.slot)
+	more := uint16(e.scroll)
+	if e.had {
+		more |= entryHad
+	}
+	if e.engaged {
+		more |= entryEngaged
+	}
+	le.PutUint16(b[10:], more)
+	le.PutUint32(b[12:], e.timeMS)
+}
 
 // cellKey names a cell of a daily cube within its day.
 type cellKey struct {
@@ -117,12 +170,12 @@ const (
 	cellVisible        // counted under its own name
 )
 
-// A cell's record: its key, its state and, while it is hidden, what was counted under its parent instead.
+// A cell's record: its key, its state and, while it is hidden, 1 + the record of what was counted under its parent instead.
 const (
 	cellStateAt  = 1
 	cellValuesAt = 2
-	cellSumsAt   = cellValuesAt + 2*schema.MaxCubeDimensions + 2
-	cellBytes    = cellSumsAt + 4*int(schema.NumMetrics)
+	cellHiddenAt = cellValuesAt + 2*schema.MaxCubeDimensions + 2
+	cellBytes    = cellHiddenAt + 4
 )
 
 func loadCellKey(b []byte) cellKey {
@@ -140,15 +193,37 @@ func storeCellKey(b []byte, k *cellKey) {
 	}
 }
 
+// hiddenBytes is the size of the sums of a hidden cell: 8 bytes a wide metric, then 4 bytes each of the others. Only cubes of
+// days hide, so metrics of hours have no place there.
+const hiddenBytes = 8*schema.NumWideMetrics + 4*(int(schema.NumMetrics)-schema.NumWideMetrics-schema.NumHourMetrics)
+
 func loadSums(b []byte) (d schema.Deltas) {
+	wide, at := 0, 8*schema.NumWideMetrics
 	for m := range d {
-		d[m] = int64(int32(le.Uint32(b[cellSumsAt+4*m:])))
+		switch info := &schema.Metrics[m]; {
+		case info.HourOnly:
+		case info.Wide:
+			d[m] = int64(le.Uint64(b[wide:]))
+			wide += 8
+		default:
+			d[m] = int64(int32(le.Uint32(b[at:])))
+			at += 4
+		}
 	}
 	return d
 }
 
 func storeSums(b []byte, d *schema.Deltas) {
+	wide, at := 0, 8*schema.NumWideMetrics
 	for m, n := range d {
-		le.PutUint32(b[cellSumsAt+4*m:], uint32(int32(n)))
+		switch info := &schema.Metrics[m]; {
+		case info.HourOnly:
+		case info.Wide:
+			le.PutUint64(b[wide:], uint64(n))
+			wide += 8
+		default:
+			le.PutUint32(b[at:], uint32(int32(n)))
+			at += 4
+		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 // What an entry of the set of what was seen is about.
 const (
-	seenPage      = iota + 1 // page, slot
+	seenPage      = iota + 1 // page, slot: only when the list of pages is full
 	seenPageFrom             // page, source: only of visitors with several sources
 	seenEvent                // event, slot
 	seenProp                 // event, property, value, slot
@@ -33,8 +33,9 @@ const MaxProps = 30
 const (
 	maxSeenStep  = 20 + 2*MaxProps
 	maxWordStep  = (int(schema.NumDimensions) + 2*MaxProps) * (wordHeader + schema.MaxValueBytes)
-	maxCellsStep = 50 + 2*MaxProps
-	maxUndoStep  = 1 + 2*maxCellsStep
+	maxCellsStep = 60 + 2*MaxProps
+	maxPagesStep = 2
+	maxUndoStep  = 1 + 2*maxCellsStep + maxPagesStep
 )
 
 // step is one event on its way through the counters.
@@ -57,6 +58,8 @@ type step struct {
 
 // fresh says in what something is seen for the first time.
 type fresh struct{ today, hour, visit, visitHour bool }
+
+var newFresh = fresh{true, true, true, true}
 
 // Step counts an event: it appends to out the increments that the event causes. An error wraps ErrFull, and then nothing has
 // changed. Once warm it allocates nothing but what out needs to grow.
@@ -84,7 +87,7 @@ func (d *Day) Step(ev *Event, out []schema.Increment) ([]schema.Increment, error
 		d.active[s.v.last/60]--
 	}
 	s.count(since)
-	i = s.store(i)
+	s.store(i)
 	d.active[s.v.last/60]++
 	return s.out, nil
 }
@@ -97,7 +100,7 @@ func (d *Day) room() error {
 	}
 	for sec, n := range [numSections]int{
 		visitorsSection: 1, seenSection: maxSeenStep, tuplesSection: 2, cellsSection: maxCellsStep,
-		wordsSection: maxWordStep, undoSection: maxUndoStep,
+		hiddenSection: maxCellsStep, pagesSection: maxPagesStep, wordsSection: maxWordStep, undoSection: maxUndoStep,
 	} {
 		if err := d.reserveMore(sec, n); err != nil {
 			return err
@@ -106,19 +109,18 @@ func (d *Day) room() error {
 	return nil
 }
 
-func (s *step) store(i int) int {
+func (s *step) store(i int) {
 	d := s.d
 	s.v.last = uint32(s.now - d.start)
 	s.v.lastHour = uint8(s.hour)
 	if i >= 0 {
 		s.v.store(d.record(visitorsSection, i))
-		return i
+		return
 	}
 	rec, i := d.add(visitorsSection)
 	clear(rec)
 	s.v.store(rec)
 	d.visitors.put(s.v.key[0], i, d.visitorHash)
-	return i
 }
 
 // count is the step's order: who, which visit, which page, then the counters.
@@ -146,8 +148,11 @@ func (s *step) count(since int64) {
 		s.countView()
 	}
 	s.countStart()
-	if s.ev.Kind == Custom || s.isView && len(s.ev.Props) > 0 {
+	switch {
+	case s.ev.Kind == Custom || s.isView && len(s.ev.Props) > 0:
 		s.countEvent()
+	case s.ev.Kind == Engagement:
+		s.countEngagement()
 	}
 }
 
@@ -200,7 +205,7 @@ func (s *step) beginVisit() {
 			s.d.see(s.hash(seenSourceIn, sourceValue(&s.first), uint64(s.hour)))
 		}
 	}
-	v.visits++
+	v.visits = min(v.visits+1, 2)
 	v.start = uint32(s.now - s.d.start)
 	v.startHour = uint8(s.hour)
 	v.views = 0
@@ -273,7 +278,7 @@ func (s *step) countStart() {
 
 // countPage counts the page of a page view or custom event.
 func (s *step) countPage() {
-	f, earlier := s.slots(seenPage, s.pageValue(s.page), 0)
+	f, earlier := s.pageSlots()
 	d := s.deltas(f)
 	from := d
 	if s.v.has(flagMulti) {
@@ -407,22 +412,27 @@ func (s *step) newCampaign() bool {
 // slots says in what a value is new, from one entry a value and slot, and puts the entry of this slot. Earlier: it was seen
 // before the visitor's second source came.
 func (s *step) slots(what int, value, more uint64) (f fresh, earlier bool) {
-	v := &s.v
-	f = fresh{true, true, true, true}
-	for slot := range v.slot {
-		if !s.d.has(s.hash(what, value, more<<16|uint64(slot))) {
-			continue
+	f = newFresh
+	for slot := range s.v.slot {
+		if s.d.has(s.hash(what, value, more<<16|uint64(slot))) {
+			earlier = s.seenIn(&f, slot) || earlier
 		}
-		f.today = false
-		f.visit = f.visit && slot < v.visitSlot
-		f.hour = f.hour && slot < v.hourSlot
-		f.visitHour = f.visitHour && slot < max(v.visitSlot, v.hourSlot)
-		earlier = earlier || v.has(flagMulti) && slot < v.multiSlot
 	}
-	if !s.d.see(s.hash(what, value, more<<16|uint64(v.slot))) {
+	if !s.d.see(s.hash(what, value, more<<16|uint64(s.v.slot))) {
 		f = fresh{}
 	}
 	return f, earlier
+}
+
+// seenIn takes from f what is not new for a value that was seen in an earlier slot, and reports whether that was before the
+// visitor's second source came.
+func (s *step) seenIn(f *fresh, slot uint16) (earlier bool) {
+	v := &s.v
+	f.today = false
+	f.visit = f.visit && slot < v.visitSlot
+	f.hour = f.hour && slot < v.hourSlot
+	f.visitHour = f.visitHour && slot < max(v.visitSlot, v.hourSlot)
+	return v.has(flagMulti) && slot < v.multiSlot
 }
 
 // deltas are the counts of an event in a cell in which f says what is new.

@@ -1,7 +1,9 @@
 package schema
 
 import (
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -18,7 +20,7 @@ func TestCatalogueKeepsThePromises(t *testing.T) {
 			t.Errorf("%s: %d dimensions", c.Name, len(c.Dimensions))
 		}
 		aspects := 0
-		for a := range NumAspects {
+		for a := range NumVisitAspects {
 			if c.HasAspect(a) {
 				aspects++
 			}
@@ -28,7 +30,7 @@ func TestCatalogueKeepsThePromises(t *testing.T) {
 		}
 		for _, d := range c.Dimensions {
 			info := Dimensions[d]
-			if aspects == 2 && !info.Core {
+			if aspects == 2 && !info.Core && info.Aspect < NumVisitAspects {
 				t.Errorf("%s crosses the fine dimension %s", c.Name, d)
 			}
 			personal := info.Aspect == PlaceAspect || info.Aspect == DeviceAspect
@@ -43,6 +45,46 @@ func TestCatalogueKeepsThePromises(t *testing.T) {
 		}
 		if len(c.Guarded) > 0 && c.Grain != Daily {
 			t.Errorf("%s is guarded and not daily", c.Name)
+		}
+	}
+}
+
+// The counts of kinds of metrics are those of the table.
+func TestMetricKinds(t *testing.T) {
+	wide, hours := 0, 0
+	for _, m := range Metrics {
+		if m.Wide {
+			wide++
+		}
+		if m.HourOnly {
+			hours++
+		}
+	}
+	if wide != NumWideMetrics || hours != NumHourMetrics {
+		t.Errorf("%d wide metrics and %d of hours", wide, hours)
+	}
+}
+
+// A number lies in the last bucket that does not begin after it, and a bucket is at most a quarter wide.
+func TestLogBucket(t *testing.T) {
+	for i := range NumLogBuckets - 1 {
+		start, err := strconv.ParseInt(logBuckets[i], 10, 64)
+		next, err2 := strconv.ParseInt(logBuckets[i+1], 10, 64)
+		if err != nil || err2 != nil {
+			t.Fatal(err, err2)
+		}
+		for _, n := range []int64{start, next - 1} {
+			if got := LogBucket(n); got != logBuckets[i] {
+				t.Errorf("%d is in bucket %s, want %s", n, got, logBuckets[i])
+			}
+		}
+		if start >= 4 && 4*(next-start) > start {
+			t.Errorf("bucket %d is %d wide", start, next-start)
+		}
+	}
+	for n, want := range map[int64]string{-1: "0", 1000: "896", math.MaxInt64: logBuckets[NumLogBuckets-1]} {
+		if got := LogBucket(n); got != want {
+			t.Errorf("%d is in bucket %s, want %s", n, got, want)
 		}
 	}
 }

@@ -61,6 +61,7 @@ const (
 	CubeEventSources
 	CubeEventPlaces
 	CubeEventDevices
+	CubePageTimes
 	numCubes
 )
 
@@ -145,6 +146,11 @@ var Cubes = []Cube{
 		Dimensions: dims(EventName, Device, Browser, OS),
 		Guarded:    dims(Device, Browser, OS), Folded: dims(Device, Browser, OS),
 	},
+	// How long visits looked at a page, in milliseconds.
+	{
+		ID: CubePageTimes, Name: "page_times", Grain: Daily,
+		Dimensions: dims(Hostname, Path, Bucket), Folded: dims(Hostname, Path),
+	},
 }
 
 func dims(d ...Dimension) []Dimension { return d }
@@ -171,6 +177,8 @@ func (c *Cube) Keeps(m Metric) bool {
 	switch {
 	case info.HourOnly && c.Grain != Hourly:
 		return false
+	case c.HasAspect(MeasureAspect):
+		return m == Visits
 	case c.HasAspect(EventAspect):
 		return m == Visitors || m == VisitorsHour || m == Visits || m == VisitsHour || m == Events
 	case info.PageOnly:

@@ -1,6 +1,7 @@
 package schema
 
-// Aspect is one of the five sides from which a visit can be looked at. A counter crosses at most two of them (promise P3).
+// Aspect is one of the five sides from which a visit can be looked at, of which a counter crosses at most two (promise P3), or
+// something that is counted and no side of a visit.
 type Aspect uint8
 
 const (
@@ -9,12 +10,16 @@ const (
 	PlaceAspect
 	DeviceAspect
 	EventAspect
-	NumAspects
+	// NumVisitAspects is how many are sides of a visit.
+	NumVisitAspects
+	// MeasureAspect: a histogram of something that was measured.
+	MeasureAspect = NumVisitAspects
+	NumAspects    = MeasureAspect + 1
 )
 
 // String is the aspect's name as it appears in messages.
 func (a Aspect) String() string {
-	return [...]string{"page", "source", "place", "device", "event"}[a]
+	return [...]string{"page", "source", "place", "device", "event", "measure"}[a]
 }
 
 // Dimension names one column by which things are counted. The zero value is Hostname.
@@ -42,6 +47,8 @@ const (
 	EventName
 	Prop
 	PropValue
+	// Bucket is a bucket of a histogram: see LogBucket.
+	Bucket
 	NumDimensions
 )
 
@@ -78,6 +85,7 @@ var Dimensions = [NumDimensions]DimensionInfo{
 	EventName:      {"event", "event", EventAspect, true, 200},
 	Prop:           {"prop", "property", EventAspect, false, 300},
 	PropValue:      {"value", "property value", EventAspect, false, 5_000},
+	Bucket:         {"bucket", "bucket", MeasureAspect, false, NumLogBuckets},
 }
 
 // String is the dimension's column name.

@@ -32,6 +32,20 @@ const (
 	// this is. Only in cubes with a page; exact over whole days.
 	EntryVisitors
 	ExitVisitors
+	// EngagedMS is for how many milliseconds the page was looked at, as the browser tells. This and all that follow belong to the
+	// bucket of the visit's start; only in cubes with a page.
+	EngagedMS
+	// EngagedVisits counts visits of which the browser told how long they looked at this page.
+	EngagedVisits
+	// ScrollPercent is the sum, over the visits that ScrollVisits counts, of the largest part of the page that was seen, in percent.
+	ScrollPercent
+	// ScrollVisits counts visits of which the browser told how much of this page they saw.
+	ScrollVisits
+	// Scroll25 counts those that saw at least a quarter of it, and so on.
+	Scroll25
+	Scroll50
+	Scroll75
+	Scroll100
 	NumMetrics
 )
 
@@ -44,6 +58,8 @@ type MetricInfo struct {
 	HourOnly bool
 	// PageOnly: kept only in cubes that have a page and no event.
 	PageOnly bool
+	// Wide: the sum over some hundred visitors can be more than 32 bits hold.
+	Wide bool
 }
 
 // Metrics is the table of all metrics, indexed by Metric.
@@ -60,7 +76,21 @@ var Metrics = [NumMetrics]MetricInfo{
 	Exits:         {Column: "exits", PageOnly: true},
 	EntryVisitors: {Column: "entry_visitors", WholeDays: true, PageOnly: true},
 	ExitVisitors:  {Column: "exit_visitors", WholeDays: true, PageOnly: true},
+	EngagedMS:     {Column: "engaged_ms", PageOnly: true, Wide: true},
+	EngagedVisits: {Column: "engaged_visits", PageOnly: true},
+	ScrollPercent: {Column: "scroll_percent", PageOnly: true},
+	ScrollVisits:  {Column: "scroll_visits", PageOnly: true},
+	Scroll25:      {Column: "scroll_25", PageOnly: true},
+	Scroll50:      {Column: "scroll_50", PageOnly: true},
+	Scroll75:      {Column: "scroll_75", PageOnly: true},
+	Scroll100:     {Column: "scroll_100", PageOnly: true},
 }
+
+// How many of the metrics are wide, and how many are kept only in cubes of hours.
+const (
+	NumWideMetrics = 1
+	NumHourMetrics = 2
+)
 
 // String is the metric's column name.
 func (m Metric) String() string { return Metrics[m].Column }

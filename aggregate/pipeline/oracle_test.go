@@ -125,7 +125,7 @@ func (w *world) agree(traffic map[siteDay]schema.Deltas) error {
 	}
 	for i := range schema.Cubes {
 		c := &schema.Cubes[i]
-		if c.HasAspect(schema.EventAspect) {
+		if c.HasAspect(schema.EventAspect) || c.HasAspect(schema.MeasureAspect) {
 			continue
 		}
 		metrics := []schema.Metric{schema.Pageviews, schema.Events, schema.Bounces, schema.Duration}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"turf/aggregate"
 	"turf/dashboard/stats"
 	"turf/schema"
 	"turf/schema/clickhouse"
@@ -25,6 +26,7 @@ func TestMain(m *testing.M) { embeddedtest.Main(m) }
 //	zone ZONE              of the site
 //	now TIME
 //	load                   then a counter a line: CUBE TIME dimension=value… metric=number…
+//	count DAY              then an event a line: TIME VISITOR view|do|engage WHAT [field=value…], counted by the core (k is 2)
 //	ask QUESTION           then ----, a line for each row, and what meta says
 func TestAnswers(t *testing.T) {
 	engine := embeddedtest.Open(t)
@@ -74,6 +76,8 @@ func (s *script) run(file string) {
 			}
 		case "load":
 			s.load(strconv.Itoa(i), lines[1:])
+		case "count":
+			s.count(strconv.Itoa(i), argument, lines[1:])
 		case "ask":
 			got := s.ask(strings.TrimPrefix(strings.Join(lines, "\n"), "ask "))
 			block = command + "\n----\n" + got
@@ -101,6 +105,87 @@ func (s *script) load(token string, lines []string) {
 	if err := s.db.Write(s.t.Context(), batch); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// count takes a day's events through the core and writes what it counts.
+func (s *script) count(token, date string, lines []string) {
+	day, err := schema.ParseDay(date)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	loc, err := s.site.Location()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	core, err := aggregate.Open(aggregate.Config{Site: s.site.ID, Day: day, Location: loc, K: 2}, &aggregate.HeapMemory{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	core.Begin(1)
+	var incs []schema.Increment
+	for _, line := range lines {
+		if incs, err = core.Step(s.event(day, loc, line), incs); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	sums := map[schema.Cell]schema.Deltas{}
+	for _, inc := range incs {
+		d := sums[inc.Cell]
+		d.Add(&inc.Delta)
+		sums[inc.Cell] = d
+	}
+	batch := schema.Batch{Token: fmt.Sprintf("%d-%s", s.site.ID, token)}
+	for cell, d := range sums {
+		if !d.IsZero() {
+			batch.Rows = append(batch.Rows, schema.Row{Cell: cell, Sums: d})
+		}
+	}
+	slices.SortFunc(batch.Rows, func(a, b schema.Row) int { return a.Cell.Compare(&b.Cell) })
+	if err := s.db.Write(s.t.Context(), batch); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// event reads "09:00:10 ann view /a source=Google", "… do Signup path=/a props:plan=pro", "… engage /a ms=9000 scroll=50".
+func (s *script) event(day schema.Day, loc *time.Location, line string) *aggregate.Event {
+	f := strings.Fields(line)
+	at, err := time.ParseInLocation("2006-01-02 15:04:05", day.String()+" "+f[0], loc)
+	if err != nil || len(f) < 4 {
+		s.t.Fatalf("%s: %v", line, err)
+	}
+	key := aggregate.Key{1, 1}
+	for _, c := range []byte(f[1]) {
+		key[0] = key[0]*31 + uint64(c)
+	}
+	e := &aggregate.Event{Site: s.site.ID, Day: day, Time: at.Unix(), Visitor: key, ScrollDepth: aggregate.ScrollUnknown}
+	e.Values[schema.Hostname], e.Values[schema.Path] = "a.example", f[3]
+	switch f[2] {
+	case "do":
+		e.Kind = aggregate.Custom
+		e.Values[schema.EventName], e.Values[schema.Path] = f[3], "/"
+	case "engage":
+		e.Kind = aggregate.Engagement
+	}
+	for _, field := range f[4:] {
+		name, value, _ := strings.Cut(field, "=")
+		n, _ := strconv.ParseInt(value, 10, 64)
+		if prop, ok := strings.CutPrefix(name, "props:"); ok {
+			e.Props = append(e.Props, aggregate.Prop{Name: prop, Value: value})
+			continue
+		}
+		d := slices.IndexFunc(schema.Dimensions[:], func(d schema.DimensionInfo) bool { return d.Column == name })
+		switch {
+		case name == "ms":
+			e.EngagedMS = n
+		case name == "scroll":
+			e.ScrollDepth = uint8(n)
+		case d < 0:
+			s.t.Fatalf("%s: no dimension %s", line, name)
+		default:
+			e.Values[d] = value
+		}
+	}
+	return e
 }
 
 // row reads "pages 2026-03-29T14 hostname=a.example path=/ visitors=3". A value with a space is written with _.

@@ -27,12 +27,19 @@ type formula struct {
 	ratio    bool
 	scale    string // factor of a ratio
 	digits   int    // decimals of a ratio
+	// share is which part of the visits lies at or below the answer, of a percentile from a histogram; empty: it is none.
+	share string
 }
 
 func sum(m schema.Metric) *formula { return &formula{num: m} }
 
 func ratio(scale string, num, den schema.Metric, digits int) *formula {
 	return &formula{num: num, den: den, ratio: true, scale: scale, digits: digits}
+}
+
+// percentile is of a histogram of milliseconds, in seconds.
+func percentile(share string) *formula {
+	return &formula{num: schema.Visits, den: schema.Visits, ratio: true, share: share}
 }
 
 // formulas says how a metric is computed in each role; nil: it is not kept.
@@ -60,7 +67,17 @@ var formulas = map[Metric][numRoles]*formula{
 		pageRole:  ratio("", schema.Duration, schema.Entries, 0),
 		entryRole: ratio("", schema.Duration, schema.Entries, 0),
 	},
-	ExitRate: {exitRole: ratio("100 * ", schema.Exits, schema.Pageviews, 1)},
+	ExitRate:      {exitRole: ratio("100 * ", schema.Exits, schema.Pageviews, 1)},
+	TimeOnPage:    {pageRole: ratio("0.001 * ", schema.EngagedMS, schema.EngagedVisits, 0)},
+	ScrollDepth:   {pageRole: ratio("", schema.ScrollPercent, schema.ScrollVisits, 0)},
+	TimeOnPageP50: {pageRole: percentile("0.5")},
+	TimeOnPageP75: {pageRole: percentile("0.75")},
+	TimeOnPageP90: {pageRole: percentile("0.9")},
+}
+
+// isPercentile reports whether the metric comes from a histogram.
+func isPercentile(m Metric) bool {
+	return m == TimeOnPageP50 || m == TimeOnPageP75 || m == TimeOnPageP90
 }
 
 // formula is the metric's in this plan; percentage is that of its visitors.
@@ -119,14 +136,29 @@ func (p *plan) checkMetric(m Metric) error {
 	if err := p.checkSpan(m, f); err != nil {
 		return err
 	}
-	if m == Visitors || m == Visits || m == Percentage {
+	switch {
+	case m == Visitors || m == Visits || m == Percentage:
 		return p.checkOpen(m)
+	case f.den == schema.EngagedVisits || f.den == schema.ScrollVisits || isPercentile(m):
+		return p.checkPages(m)
 	}
 	return nil
 }
 
+// checkPages refuses averages over the visits of many pages: a visit counts once for each, with what it did on that one.
+func (p *plan) checkPages(m Metric) error {
+	if !slices.Contains(p.open(schema.PageAspect), schema.Path) {
+		return nil
+	}
+	return invalid("metrics", "%s of several pages together is not kept: it is of each visit and page. Group by event:page, or filter "+
+		"by one page (is)", m)
+}
+
 // undefined completes "… is not defined".
 func (p *plan) undefined(m Metric) string {
+	if formulas[m][pageRole] != nil && formulas[m][visitRole] == nil && p.role == visitRole {
+		return "without event:page: it is about one page"
+	}
 	if m == ExitRate {
 		return "without visit:exit_page: it is the share of a page's views after which the visit ended"
 	}
@@ -138,7 +170,7 @@ func (p *plan) undefined(m Metric) string {
 	case eventRole:
 		return "by event: an event has no visit of its own. Use visitors, visits, events"
 	}
-	return "by page. Use visitors, visits, pageviews, bounce_rate, visit_duration, or visit:entry_page"
+	return "by page. Use visitors, visits, pageviews, bounce_rate, visit_duration, time_on_page, scroll_depth, or visit:entry_page"
 }
 
 func (p *plan) checkPercentage() error {
@@ -211,7 +243,8 @@ func (p *plan) joins(m Metric) []schema.Dimension {
 	switch {
 	case m == Visitors || m == Percentage:
 		return p.open(schema.PageAspect, schema.SourceAspect, schema.EventAspect)
-	case m == Visits && (p.role == pageRole || p.role == eventRole):
+	case p.role == pageRole && (m == TimeOnPage || m == ScrollDepth || isPercentile(m)),
+		m == Visits && (p.role == pageRole || p.role == eventRole):
 		return p.open(schema.PageAspect, schema.EventAspect)
 	}
 	return nil // a visit has one source, one entry and one exit

@@ -88,6 +88,9 @@ func makePlan(q *Query, site schema.SiteID, span Span) (*plan, error) {
 		return nil, err
 	}
 	p.prop = w.prop
+	if err := w.addMeasure(q.Metrics, p.role); err != nil {
+		return nil, err
+	}
 	if p.cube, err = w.cube(); err != nil {
 		return nil, err
 	}
@@ -102,6 +105,29 @@ func makePlan(q *Query, site schema.SiteID, span Span) (*plan, error) {
 	}
 	p.warnHidden()
 	return p, nil
+}
+
+// addMeasure asks for a histogram when the metrics are read from one.
+func (w *wants) addMeasure(metrics []Metric, r role) error {
+	for i, m := range metrics {
+		if isPercentile(m) != isPercentile(metrics[0]) {
+			return invalid("metrics", "%s and %s cannot be asked for together: one is read from a histogram. Ask for them apart", metrics[0],
+				metrics[i])
+		}
+	}
+	if !isPercentile(metrics[0]) {
+		return nil
+	}
+	if r != pageRole {
+		return invalid("metrics", "%s is not defined without event:page: it is about one page", metrics[0])
+	}
+	for d, name := range w.names {
+		if name != "" && schema.Dimensions[d].Aspect != schema.PageAspect {
+			return invalid("metrics", "%s is kept by page, and not together with %s. Use time_on_page", metrics[0], name)
+		}
+	}
+	w.names[schema.Bucket] = string(metrics[0])
+	return nil
 }
 
 // role is the reading that the question takes of its cube.

@@ -101,10 +101,22 @@ func (p *plan) metricColumn(w *writer, m Metric) string {
 		all := fmt.Sprintf("(SELECT sum(%s) %s)", p.total.formula(Visitors).num, from)
 		return fmt.Sprintf("round(ifNotFinite(100 * sum(%s) / %s, nan), 2)", f.num, all)
 	}
+	if f.share != "" {
+		return percentileColumn(f.share)
+	}
 	if !f.ratio {
 		return fmt.Sprintf("sum(%s)", f.num)
 	}
 	return fmt.Sprintf("round(ifNotFinite(%ssum(%s) / sum(%s), nan), %d)", f.scale, f.num, f.den, f.digits)
+}
+
+// percentileColumn is the middle of the bucket in which the visit lies below which there is that share of all, in seconds. The
+// rows of a bucket are summed first: until they are merged, some of them take visits away.
+func percentileColumn(share string) string {
+	const buckets = "sumMap([toUInt64OrZero(bucket)], [visits])"
+	bucket := fmt.Sprintf("tupleElement(%s, 1)[arrayFirstIndex(n -> n >= %s * arraySum(tupleElement(%s, 2)), "+
+		"arrayCumSum(tupleElement(%s, 2)))]", buckets, share, buckets, buckets)
+	return fmt.Sprintf("round(ifNotFinite(%s * 1.125 / 1000 / (sum(visits) > 0), nan), 0)", bucket)
 }
 
 // joined is 1 where the row adds up more than one tuple of the dimensions.

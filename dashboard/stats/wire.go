@@ -21,15 +21,22 @@ const (
 	Events        Metric = "events"
 	Percentage    Metric = "percentage"
 	ExitRate      Metric = "exit_rate"
+	TimeOnPage    Metric = "time_on_page"
+	ScrollDepth   Metric = "scroll_depth"
+	// Our own: percentiles of the time on a page, in seconds.
+	TimeOnPageP50 Metric = "time_on_page_p50"
+	TimeOnPageP75 Metric = "time_on_page_p75"
+	TimeOnPageP90 Metric = "time_on_page_p90"
 )
 
 var allMetrics = []Metric{
-	Visitors, Visits, Pageviews, ViewsPerVisit, BounceRate, VisitDuration, Events, Percentage, ExitRate,
+	Visitors, Visits, Pageviews, ViewsPerVisit, BounceRate, VisitDuration, Events, Percentage, ExitRate, TimeOnPage, ScrollDepth,
+	TimeOnPageP50, TimeOnPageP75, TimeOnPageP90,
 }
 
 // unkeptMetrics are names that Plausible knows and that are not counted here.
 var unkeptMetrics = []string{
-	"scroll_depth", "time_on_page", "conversion_rate", "group_conversion_rate", "average_revenue", "total_revenue",
+	"conversion_rate", "group_conversion_rate", "average_revenue", "total_revenue",
 }
 
 func metricList() string {

@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS counts_local ON CLUSTER `main`
     event LowCardinality(String),
     prop LowCardinality(String),
     value LowCardinality(String),
+    bucket LowCardinality(String),
     visitors Int64 CODEC(ZSTD(1)),
     visitors_hour Int64 CODEC(ZSTD(1)),
     visits Int64 CODEC(ZSTD(1)),
@@ -47,12 +48,20 @@ CREATE TABLE IF NOT EXISTS counts_local ON CLUSTER `main`
     entries Int64 CODEC(ZSTD(1)),
     exits Int64 CODEC(ZSTD(1)),
     entry_visitors Int64 CODEC(ZSTD(1)),
-    exit_visitors Int64 CODEC(ZSTD(1))
+    exit_visitors Int64 CODEC(ZSTD(1)),
+    engaged_ms Int64 CODEC(ZSTD(1)),
+    engaged_visits Int64 CODEC(ZSTD(1)),
+    scroll_percent Int64 CODEC(ZSTD(1)),
+    scroll_visits Int64 CODEC(ZSTD(1)),
+    scroll_25 Int64 CODEC(ZSTD(1)),
+    scroll_50 Int64 CODEC(ZSTD(1)),
+    scroll_75 Int64 CODEC(ZSTD(1)),
+    scroll_100 Int64 CODEC(ZSTD(1))
 )
 ENGINE = ReplicatedSummingMergeTree
 PARTITION BY toYYYYMM(time)
 PRIMARY KEY (site_id, cube, time)
-ORDER BY (site_id, cube, time, hostname, path, channel, source, campaign, referrer, utm_source, utm_medium, utm_content, utm_term, country, region, city, device, browser, browser_version, os, os_version, event, prop, value)
+ORDER BY (site_id, cube, time, hostname, path, channel, source, campaign, referrer, utm_source, utm_medium, utm_content, utm_term, country, region, city, device, browser, browser_version, os, os_version, event, prop, value, bucket)
 SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- 1 counts
@@ -73,7 +82,7 @@ ORDER BY (kind, id)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- new in the catalogue
-ALTER TABLE counts_local ON CLUSTER `main` ADD COLUMN IF NOT EXISTS planet LowCardinality(String), ADD COLUMN IF NOT EXISTS smiles Int64 CODEC(ZSTD(1)), MODIFY ORDER BY (site_id, cube, time, hostname, path, channel, source, campaign, referrer, utm_source, utm_medium, utm_content, utm_term, country, region, city, device, browser, browser_version, os, os_version, event, prop, value, planet);
+ALTER TABLE counts_local ON CLUSTER `main` ADD COLUMN IF NOT EXISTS planet LowCardinality(String), ADD COLUMN IF NOT EXISTS smiles Int64 CODEC(ZSTD(1)), MODIFY ORDER BY (site_id, cube, time, hostname, path, channel, source, campaign, referrer, utm_source, utm_medium, utm_content, utm_term, country, region, city, device, browser, browser_version, os, os_version, event, prop, value, bucket, planet);
 
 -- new in the catalogue
 ALTER TABLE counts ON CLUSTER `main` ADD COLUMN IF NOT EXISTS planet LowCardinality(String), ADD COLUMN IF NOT EXISTS smiles Int64 CODEC(ZSTD(1));
