@@ -95,6 +95,11 @@ type Day struct {
 	cubeCells                     [schema.NumCubes]int // cells a cube has
 	active                        []uint32             // by minute of the day: visitors whose last event was in it
 	lastHour                      int                  // where the last search of hours ended
+
+	declared   *Declared
+	pageGoals  [][]uint8 // by the number of a path: the goals that it matches, nil where nobody has looked
+	otherGoals []uint8   // those of the last path that has no number
+	need       needs
 }
 
 // bucket is an hour of the day: the time that names it and the first instant in it.
@@ -113,6 +118,7 @@ func Open(cfg Config, mem Memory) (*Day, error) {
 		return nil, fmt.Errorf("open day %s of site %d: k is %d and must be at least 1", cfg.Day, cfg.Site, cfg.K)
 	}
 	d := &Day{cfg: cfg, mem: mem, b: mem.Bytes(), sections: sections}
+	d.Declare(nothingDeclared)
 	at := sectionsAt
 	for i := range d.sections {
 		d.sections[i].at = at
@@ -343,6 +349,7 @@ func (d *Day) rebuild() error {
 const wordHeader = 3
 
 func (d *Day) rebuildWords() error {
+	d.pageGoals = nil
 	for i := range d.words {
 		d.words[i] = words{byValue: map[string]word{}}
 		d.words[i].add("")
@@ -380,13 +387,13 @@ func (w *words) add(value string) word {
 	return n
 }
 
-// word numbers a value of a dimension, Other when the dimension is full. There must be room for it.
+// word numbers a value of a dimension, Other when the dimension is full and the value was not declared. There must be room for it.
 func (d *Day) word(dim schema.Dimension, value string) word {
 	w := &d.words[dim]
 	if n, ok := w.byValue[value]; ok {
 		return n
 	}
-	if len(w.values)-2 >= schema.Dimensions[dim].LimitPerDay {
+	if len(w.values)-2 >= schema.Dimensions[dim].LimitPerDay && !(dim == schema.EventName && d.declared.events[value]) {
 		return otherWord
 	}
 	value = string(append([]byte(nil), value...)) // the event's string may be a part of a larger one

@@ -21,6 +21,7 @@ import (
 type oracleVisit struct {
 	events []*aggregate.Event
 	source [schema.NumDimensions]string // values of the first event
+	goals  map[*aggregate.Event][]*aggregate.Event
 }
 
 // who is what a cell remembers of those who were in it.
@@ -29,7 +30,35 @@ type who struct {
 	sums                                                                    schema.Deltas
 }
 
+// addGoals adds to the visit the events that its goals are counted as: one for each view of a page that a goal means, and one
+// for the first time that the visit saw so much of such a page.
+func (v *oracleVisit) addGoals(goals []schema.Goal) {
+	v.goals = map[*aggregate.Event][]*aggregate.Event{}
+	reached := map[string]bool{}
+	for _, e := range v.events {
+		for _, g := range goals {
+			if !g.Counted() || !schema.MatchPage(g.Page, e.Values[schema.Path]) {
+				continue
+			}
+			goal := *e
+			goal.Kind, goal.Props = aggregate.Custom, nil
+			goal.Values[schema.EventName] = g.Key()
+			once := fmt.Sprint(g.Key(), e.Values[schema.Hostname], e.Values[schema.Path])
+			switch {
+			case g.Scroll == 0 && e.Kind == aggregate.Pageview:
+			case g.Scroll > 0 && e.Kind == aggregate.Engagement && e.ScrollDepth != aggregate.ScrollUnknown &&
+				int(e.ScrollDepth) >= g.Scroll && !reached[once]:
+				reached[once] = true
+			default:
+				continue
+			}
+			v.goals[e] = append(v.goals[e], &goal)
+		}
+	}
+}
+
 type oracle struct {
+	goals []schema.Goal
 	loc   *time.Location
 	day   schema.Day
 	cells map[schema.Cell]*who
@@ -62,6 +91,7 @@ func (o *oracle) reckon(visitors map[aggregate.Key][]*oracleVisit) {
 	for key, visits := range visitors {
 		attrs := visits[0].events[0].Values
 		for n, visit := range visits {
+			visit.addGoals(o.goals)
 			for i := range schema.Cubes {
 				o.reckonVisit(&schema.Cubes[i], fmt.Sprint(key), fmt.Sprint(key, n), visit, attrs)
 			}
@@ -91,18 +121,12 @@ func (o *oracle) reckonVisit(c *schema.Cube, visitor, name string, visit *oracle
 			views = append(views, e)
 		}
 		engaged = engaged || e.Kind == aggregate.Custom && !e.Passive
-		for _, v := range o.cellsOf(c, e, values(e)) {
-			w := o.cell(c, e.Time, v)
-			hour := fmt.Sprint(schema.HourStart(time.Unix(e.Time, 0), o.loc))
-			w.visitors[visitor], w.visits[name] = true, true
-			w.visitorHours[visitor+hour], w.visitHours[name+hour] = true, true
-			if e.Kind == aggregate.Pageview {
-				w.sums[schema.Pageviews]++
-			}
-			if e.Kind != aggregate.Engagement {
-				w.sums[schema.Events]++
+		if c.HasAspect(schema.EventAspect) {
+			for _, goal := range visit.goals[e] {
+				o.reckonEvent(c, goal, visitor, name, values)
 			}
 		}
+		o.reckonEvent(c, e, visitor, name, values)
 	}
 	if c.HasAspect(schema.PageAspect) && !c.HasAspect(schema.EventAspect) {
 		o.reckonEngagement(c, visit, values)
@@ -123,6 +147,24 @@ func (o *oracle) reckonVisit(c *schema.Cube, visitor, name string, visit *oracle
 		w.sums[schema.Bounces]++
 	} else {
 		w.sums[schema.Duration] += last.Time - first.Time
+	}
+}
+
+// reckonEvent counts one event in the cells it belongs to.
+func (o *oracle) reckonEvent(
+	c *schema.Cube, e *aggregate.Event, visitor, name string, values func(*aggregate.Event) [schema.NumDimensions]string,
+) {
+	for _, v := range o.cellsOf(c, e, values(e)) {
+		w := o.cell(c, e.Time, v)
+		hour := fmt.Sprint(schema.HourStart(time.Unix(e.Time, 0), o.loc))
+		w.visitors[visitor], w.visits[name] = true, true
+		w.visitorHours[visitor+hour], w.visitHours[name+hour] = true, true
+		if e.Kind == aggregate.Pageview {
+			w.sums[schema.Pageviews]++
+		}
+		if e.Kind != aggregate.Engagement {
+			w.sums[schema.Events]++
+		}
 	}
 }
 
@@ -306,6 +348,24 @@ func randomDay(r *rand.Rand, loc *time.Location, day schema.Day) []*aggregate.Ev
 	return events
 }
 
+// randomDeclarations has some of the goals that the days of randomDay can reach.
+func randomDeclarations(r *rand.Rand) (d schema.Declarations) {
+	for _, g := range []schema.Goal{
+		{Name: "a", Page: "*"},
+		{Name: "b", Page: "/*"},
+		{Name: "c", Page: "*1"},
+		{Name: "d", Page: "*", Scroll: 50},
+		{Name: "e", Page: "/*2", Scroll: 90},
+		{Name: "f", Event: "event1"},
+		{Name: "g", Page: "/1"},
+	} {
+		if r.IntN(3) == 0 {
+			d.Goals = append(d.Goals, g)
+		}
+	}
+	return d
+}
+
 // visitsOf groups events in time order into visits, and drops engagement that no visit is there for.
 func visitsOf(events []*aggregate.Event) map[aggregate.Key][]*oracleVisit {
 	all := map[aggregate.Key][]*oracleVisit{}
@@ -343,8 +403,9 @@ func TestEveryCellIsExact(t *testing.T) {
 		}
 		day, k := days[r.IntN(len(days))], 1+r.IntN(5)
 		events := randomDay(r, loc, day)
-		got := runDay(t, r, aggregate.Config{Site: 1, Day: day, Location: loc, K: k}, events)
-		o := &oracle{loc: loc, day: day, cells: map[schema.Cell]*who{}}
+		declared := randomDeclarations(r)
+		got := runDay(t, r, aggregate.Config{Site: 1, Day: day, Location: loc, K: k}, &declared, events)
+		o := &oracle{goals: declared.Goals, loc: loc, day: day, cells: map[schema.Cell]*who{}}
 		o.reckon(visitsOf(events))
 		if diff := cmp.Diff(o.rows(k), got); diff != "" {
 			t.Fatalf("seed %d (%s %s, k %d, %d events): −oracle +core\n%s", seed, loc, day, k, len(events), diff)
@@ -367,7 +428,7 @@ func TestManyPages(t *testing.T) {
 		}
 	}
 	slices.SortStableFunc(events, func(a, b *aggregate.Event) int { return int(a.Time - b.Time) })
-	got := runDay(t, r, aggregate.Config{Site: 1, Day: day, Location: time.UTC, K: 2}, events)
+	got := runDay(t, r, aggregate.Config{Site: 1, Day: day, Location: time.UTC, K: 2}, &schema.Declarations{}, events)
 	o := &oracle{loc: time.UTC, day: day, cells: map[schema.Cell]*who{}}
 	o.reckon(visitsOf(events))
 	if diff := cmp.Diff(o.rows(2), got); diff != "" {
@@ -377,13 +438,13 @@ func TestManyPages(t *testing.T) {
 
 // runDay counts the events in groups and returns the sums by cell in the oracle's form. After each event no guarded cell may
 // show fewer than k visitors.
-func runDay(t *testing.T, r *rand.Rand, cfg aggregate.Config, events []*aggregate.Event) map[schema.Cell]schema.Deltas {
+func runDay(
+	t *testing.T, r *rand.Rand, cfg aggregate.Config, declared *schema.Declarations, events []*aggregate.Event,
+) map[schema.Cell]schema.Deltas {
 	t.Helper()
 	mem := &aggregate.HeapMemory{}
-	d, err := aggregate.Open(cfg, mem)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := reopen(t, cfg, declared, mem)
+	var err error
 	sums, group := map[schema.Cell]schema.Deltas{}, uint64(0)
 	for len(events) > 0 {
 		n := 1 + r.IntN(min(len(events), 10))
@@ -400,7 +461,7 @@ func runDay(t *testing.T, r *rand.Rand, cfg aggregate.Config, events []*aggregat
 		if r.IntN(3) == 0 { // a group that is lost and sent again
 			lost := step()
 			if r.IntN(2) == 0 {
-				d = reopen(t, cfg, mem)
+				d = reopen(t, cfg, declared, mem)
 			}
 			if err := d.Rollback(); err != nil {
 				t.Fatal(err)
@@ -414,7 +475,7 @@ func runDay(t *testing.T, r *rand.Rand, cfg aggregate.Config, events []*aggregat
 			}
 			events = events[n:]
 			if r.IntN(5) == 0 {
-				d = reopen(t, cfg, mem)
+				d = reopen(t, cfg, declared, mem)
 			}
 			checkK(t, sums, cfg.K)
 			continue
@@ -426,12 +487,15 @@ func runDay(t *testing.T, r *rand.Rand, cfg aggregate.Config, events []*aggregat
 	return sums
 }
 
-func reopen(t *testing.T, cfg aggregate.Config, mem aggregate.Memory) *aggregate.Day {
+func reopen(
+	t *testing.T, cfg aggregate.Config, declared *schema.Declarations, mem aggregate.Memory,
+) *aggregate.Day {
 	t.Helper()
 	d, err := aggregate.Open(cfg, mem)
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.Declare(aggregate.Declare(declared))
 	return d
 }
 

@@ -115,6 +115,7 @@ func (s *step) countEngagement() {
 	scrollDeltas(&d, before.scroll, -1)
 	s.emitPage(s.page, int(s.v.startHour), &d, &d)
 	s.countTime(&before, &e)
+	s.countScrollGoals(before.scroll, e.scroll)
 }
 
 // scrollDeltas adds sign times the counts of a visit that saw so much of a page.

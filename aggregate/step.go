@@ -38,6 +38,15 @@ const (
 	maxUndoStep  = 1 + 2*maxCellsStep + maxPagesStep
 )
 
+// needs is how many records one step can add to each section at the most.
+type needs [numSections]int
+
+// stepNeeds are those of a site without declarations.
+var stepNeeds = needs{
+	visitorsSection: 1, seenSection: maxSeenStep, tuplesSection: 2, cellsSection: maxCellsStep,
+	hiddenSection: maxCellsStep, pagesSection: maxPagesStep, wordsSection: maxWordStep, undoSection: maxUndoStep,
+}
+
 // step is one event on its way through the counters.
 type step struct {
 	d   *Day
@@ -98,10 +107,7 @@ func (d *Day) room() error {
 		d.len(tuplesSection) >= LimitTuplesPerDay-2 {
 		return ErrFull
 	}
-	for sec, n := range [numSections]int{
-		visitorsSection: 1, seenSection: maxSeenStep, tuplesSection: 2, cellsSection: maxCellsStep,
-		hiddenSection: maxCellsStep, pagesSection: maxPagesStep, wordsSection: maxWordStep, undoSection: maxUndoStep,
-	} {
+	for sec, n := range d.need {
 		if err := d.reserveMore(sec, n); err != nil {
 			return err
 		}
@@ -146,6 +152,7 @@ func (s *step) count(since int64) {
 	}
 	if s.isView {
 		s.countView()
+		s.countGoals()
 	}
 	s.countStart()
 	switch {
@@ -364,12 +371,19 @@ func (s *step) countEvent() {
 	}
 }
 
+// named are the counts of an event, or of a goal that is counted like one, in a cell in which f says what is new.
+func (s *step) named(f fresh) schema.Deltas {
+	d := s.deltas(f)
+	d[schema.Pageviews], d[schema.Events] = 0, 1
+	return d
+}
+
 // countNamed counts what has the name of an event, alone and crossed. Place and device are the visitor's, so what is new about
 // the event is new in those crosses too.
 func (s *step) countNamed(event word) {
 	src, at := &s.source, &s.attrs
 	f, earlier := s.slots(seenEvent, uint64(event), 0)
-	d := s.deltas(f)
+	d := s.named(f)
 	s.emit(&cellKey{cube: schema.CubeEvents, values: values(event)}, s.hour, &d)
 	s.emit(&cellKey{cube: schema.CubeEventPlaces, values: values(event, at[0])}, s.hour, &d)
 	s.emit(&cellKey{cube: schema.CubeEventDevices, values: values(event, at[3], at[4], at[6])}, s.hour, &d)
@@ -378,7 +392,7 @@ func (s *step) countNamed(event word) {
 	}
 	s.emit(&cellKey{cube: schema.CubeEventSources, values: values(event, src[0], src[1], src[2])}, s.hour, &d)
 	f, _ = s.slots(seenEventPage, s.pageValue(s.page), uint64(event))
-	d = s.deltas(f)
+	d = s.named(f)
 	s.emit(&cellKey{cube: schema.CubeEventPages, values: values(event, s.page.host, s.page.path)}, s.hour, &d)
 }
 

@@ -21,6 +21,7 @@ type Site struct {
 	Created  time.Time `json:"created"`
 	// Guards are the values of k and since when, oldest first. Empty means DefaultK.
 	Guards []Guard `json:"guards,omitempty"`
+	Declarations
 }
 
 // Guard is a value of k that holds from a day on.

@@ -30,6 +30,15 @@ func wholeBugs() []bug {
 		{name: "visitors are forgotten at a kill", forgetTables: true},
 		{name: "k is one less", smallerK: true},
 		{name: "segments found at start are not sent", plant: func(w *world) { w.out.queue = nil }},
+		{name: "a change of goals is not seen", plant: func(w *world) {
+			known := map[schema.SiteID]schema.Site{}
+			w.machine.sites = func(id schema.SiteID) (schema.Site, bool) {
+				if _, ok := known[id]; !ok {
+					known[id] = w.sites[id]
+				}
+				return known[id], true
+			}
+		}},
 		{name: "days are not forgotten", started: func(w *world) {
 			for _, d := range w.machine.days {
 				d.end += 3600

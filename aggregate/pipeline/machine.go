@@ -52,6 +52,7 @@ type day struct {
 	table      table
 	start, end int64  // Unix seconds: the day's first, and the one after its last
 	begun      uint64 // the last group that Begin was called with
+	declared   schema.Declarations
 }
 
 // request is one call of Submit: its events count all or none.
@@ -168,6 +169,7 @@ func (m *machine) step(r *request) (ok bool) {
 		ev := &r.events[i]
 		d := m.days[dayKey{ev.Site, ev.Day}]
 		if d.begun != m.group {
+			m.declare(d)
 			d.core.Begin(m.group)
 			d.begun = m.group
 			m.touched = append(m.touched, d)
@@ -180,6 +182,16 @@ func (m *machine) step(r *request) (ok bool) {
 		m.incs = incs
 	}
 	return true
+}
+
+// declare tells the core when its site's owner has declared something else. Documents do not change: new ones take their place.
+func (m *machine) declare(d *day) {
+	site, ok := m.sites(d.key.site)
+	if !ok || site.Same(&d.declared) {
+		return
+	}
+	d.declared = site.Declarations
+	d.core.Declare(aggregate.Declare(&d.declared))
 }
 
 // finish answers the requests of the group that was appended with err.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"turf/aggregate"
@@ -115,7 +116,37 @@ func (w *world) judge() error {
 	if len(want) > len(got) {
 		return fmt.Errorf("%d days have events and %d are stored", len(want), len(got))
 	}
+	if err := w.judgeGoals(count); err != nil {
+		return err
+	}
 	return w.agree(got)
+}
+
+// judgeGoals compares how often each goal was reached with the page views that count, each by the goals of its moment.
+func (w *world) judgeGoals(count []*sentEvent) error {
+	type reached struct {
+		siteDay
+		goal string
+	}
+	want, got := map[reached]int64{}, map[reached]int64{}
+	for _, e := range count {
+		for i := range e.goals {
+			if g := &e.goals[i]; e.ev.Kind == aggregate.Pageview && schema.MatchPage(g.Page, e.ev.Values[schema.Path]) {
+				want[reached{siteDay{e.ev.Site, e.ev.Day}, g.Key()}]++
+				w.Reached++
+			}
+		}
+	}
+	for cell, sums := range w.store.sums {
+		if cell.Cube == schema.CubeEvents && schema.IsReserved(cell.Values[0]) && sums[schema.Events] != 0 {
+			day := schema.DayOf(time.Unix(cell.Time, 0), w.zone(cell.Site))
+			got[reached{siteDay{cell.Site, day}, cell.Values[0]}] += sums[schema.Events]
+		}
+	}
+	if !maps.Equal(got, want) {
+		return fmt.Errorf("goals were reached %v, want %v", got, want)
+	}
+	return nil
 }
 
 // agree checks that the sums over all cells of the cubes are those of traffic, where they have to be.

@@ -62,7 +62,8 @@ type Config struct {
 	MemoryDir string
 	// FS is where the journal lies; nil: journal.OS.
 	FS journal.FS
-	// Sites knows the sites. It is called often, by one goroutine.
+	// Sites knows the sites. It is called often, by one goroutine. What a site declares is never changed in place; a change holds
+	// from the next group of events on.
 	Sites func(schema.SiteID) (schema.Site, bool)
 	Sink  Sink
 	// FlushInterval is the time between two batches; 0: DefaultFlushInterval.

@@ -60,6 +60,7 @@ type tally struct {
 	Kills, PowerLosses, DiskCrashes, TableCrashes int
 	StoreErrors, StoreLies, StoreCrashes, Resent  int
 	RolledBack, CountedUnacked, Shown             int
+	Declared, Reached                             int
 }
 
 func (t *tally) add(o *tally) {
@@ -79,12 +80,14 @@ func (t *tally) add(o *tally) {
 	t.RolledBack += o.RolledBack
 	t.CountedUnacked += o.CountedUnacked
 	t.Shown += o.Shown
+	t.Declared += o.Declared
+	t.Reached += o.Reached
 }
 
 func (t *tally) saw() bool {
 	return !slices.Contains([]int{
 		t.Acked, t.Refused, t.Uncertain, t.DayOver, t.Midnights, t.Kills, t.PowerLosses, t.DiskCrashes, t.TableCrashes,
-		t.StoreErrors, t.StoreLies, t.StoreCrashes, t.Resent, t.RolledBack, t.CountedUnacked, t.Shown,
+		t.StoreErrors, t.StoreLies, t.StoreCrashes, t.Resent, t.RolledBack, t.CountedUnacked, t.Shown, t.Declared, t.Reached,
 	}, 0)
 }
 
@@ -117,6 +120,7 @@ type sentEvent struct {
 	request int // events of one request count all or none
 	state   state
 	visitor visitor
+	goals   []schema.Goal // of the site when the machine took it
 }
 
 // visitor is who it really was. After a loss of power nobody can be known again.
@@ -295,7 +299,7 @@ func (w *world) site(id schema.SiteID) (schema.Site, bool) {
 
 // step is one thing that happens.
 func (w *world) step() error {
-	switch w.rng.IntN(12) {
+	switch w.rng.IntN(13) {
 	case 0:
 		w.now += int64(w.rng.IntN(3600))
 	case 1:
@@ -314,11 +318,26 @@ func (w *world) step() error {
 			return err
 		}
 		return w.forgotten(LateSec)
+	case 8:
+		w.declare()
 	default:
 		w.now += int64(w.rng.IntN(300))
 		return w.submit()
 	}
 	return nil
+}
+
+// declare changes the goals of a site.
+func (w *world) declare() {
+	w.Declared++
+	site := w.sites[1+schema.SiteID(w.rng.IntN(len(w.sites)))]
+	site.Declarations = schema.Declarations{}
+	for _, page := range []string{"/*1", "/1*", "/*", "*5*"} {
+		if w.rng.IntN(2) == 0 {
+			site.Goals = append(site.Goals, schema.Goal{Name: page, Page: page})
+		}
+	}
+	w.sites[site.ID] = site
 }
 
 // midnight goes to within two minutes of the next midnight of a site.
@@ -354,6 +373,9 @@ func (w *world) submit() error {
 	group := slices.Clone(w.late[:n])
 	w.late = slices.Delete(w.late, 0, n)
 	for _, r := range group {
+		for _, e := range w.ids[r] {
+			e.goals = w.sites[e.ev.Site].Goals
+		}
 		w.events = append(w.events, w.ids[r]...) // the oracle sees them in the core's order
 	}
 	w.machine.handle(group)

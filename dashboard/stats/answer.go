@@ -42,7 +42,9 @@ type Meta struct {
 	MetricWarnings map[Metric]Warning `json:"metric_warnings,omitempty"`
 	TimeLabels     []string           `json:"time_labels,omitempty"`
 	TotalRows      *int64             `json:"total_rows,omitempty"`
-	Explain        *Explanation       `json:"explain,omitempty"`
+	// CountedSince is our own: when goals that were declared inside the span began to be counted, by name.
+	CountedSince map[string]string `json:"counted_since,omitempty"`
+	Explain      *Explanation      `json:"explain,omitempty"`
 }
 
 // Explanation says how the answer was found.
@@ -69,7 +71,7 @@ func (e *Engine) Answer(ctx context.Context, site *schema.Site, q *Query) (*Answ
 	if err != nil {
 		return nil, err
 	}
-	p, err := makePlan(q, site.ID, span)
+	p, err := makePlan(q, site, span)
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +119,7 @@ func integer(rows [][]any, column int) (int64, error) {
 }
 
 func (e *Engine) fillMeta(ctx context.Context, p *plan, rows statement, meta *Meta) error {
+	meta.CountedSince = p.since
 	if len(p.warnings) > 0 {
 		meta.MetricWarnings = p.warnings
 	}
@@ -125,7 +128,7 @@ func (e *Engine) fillMeta(ctx context.Context, p *plan, rows statement, meta *Me
 		meta.TimeLabels = p.timeLabels()
 	}
 	if include.Explain {
-		meta.Explain = &Explanation{p.cube.Name, p.cube.Grain.String(), rows}
+		meta.Explain = &Explanation{p.cubeNames(), p.cube.Grain.String(), rows}
 	}
 	if !include.TotalRows {
 		return nil
@@ -143,6 +146,14 @@ func (e *Engine) fillMeta(ctx context.Context, p *plan, rows statement, meta *Me
 	}
 	meta.TotalRows = &total
 	return nil
+}
+
+// cubeNames are the cubes that are read.
+func (p *plan) cubeNames() string {
+	if p.goals != nil && p.goals.pageCube != nil && p.goals.pageCube != p.cube {
+		return p.cube.Name + ", " + p.goals.pageCube.Name
+	}
+	return p.cube.Name
 }
 
 func (p *plan) timeLabels() []string {
@@ -272,7 +283,7 @@ func (p *plan) dimensionValue(name string, v any, labels map[int64]string) (stri
 
 // metricValue is an int64, a float64, or nil for a division by zero.
 func (p *plan) metricValue(m Metric, v any) (any, error) {
-	if m != Percentage && !p.formula(m).ratio {
+	if !isShare(m) && !p.formula(m).ratio {
 		return toInt(v)
 	}
 	r := reflectValue(v)

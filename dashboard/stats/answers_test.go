@@ -26,6 +26,7 @@ func TestMain(m *testing.M) { embeddedtest.Main(m) }
 //	zone ZONE              of the site
 //	now TIME
 //	load                   then a counter a line: CUBE TIME dimension=value… metric=number…
+//	goal NAME event=…      of the site; or page=…, and with scroll=… or since=… A name's space is written with _
 //	count DAY              then an event a line: TIME VISITOR view|do|engage WHAT [field=value…], counted by the core (k is 2)
 //	ask QUESTION           then ----, a line for each row, and what meta says
 func TestAnswers(t *testing.T) {
@@ -76,6 +77,10 @@ func (s *script) run(file string) {
 			}
 		case "load":
 			s.load(strconv.Itoa(i), lines[1:])
+		case "goal":
+			for _, line := range lines {
+				s.goal(strings.TrimPrefix(line, "goal "))
+			}
 		case "count":
 			s.count(strconv.Itoa(i), argument, lines[1:])
 		case "ask":
@@ -107,6 +112,34 @@ func (s *script) load(token string, lines []string) {
 	}
 }
 
+// goal reads "Read page=/docs* scroll=50 since=2026-09-07T12:00:00Z".
+func (s *script) goal(line string) {
+	fields := strings.Fields(line)
+	g := schema.Goal{Name: strings.ReplaceAll(fields[0], "_", " ")}
+	for _, field := range fields[1:] {
+		var err error
+		switch name, value, _ := strings.Cut(field, "="); name {
+		case "event":
+			g.Event = value
+		case "page":
+			g.Page = value
+		case "scroll":
+			g.Scroll, err = strconv.Atoi(value)
+		case "since":
+			g.Since, err = time.Parse(time.RFC3339, value)
+		default:
+			err = fmt.Errorf("no field %s", name)
+		}
+		if err != nil {
+			s.t.Fatalf("%s: %v", line, err)
+		}
+	}
+	s.site.Goals = append(s.site.Goals, g)
+	if err := s.site.Check(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // count takes a day's events through the core and writes what it counts.
 func (s *script) count(token, date string, lines []string) {
 	day, err := schema.ParseDay(date)
@@ -121,6 +154,7 @@ func (s *script) count(token, date string, lines []string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	core.Declare(aggregate.Declare(&s.site.Declarations))
 	core.Begin(1)
 	var incs []schema.Increment
 	for _, line := range lines {
@@ -283,6 +317,12 @@ func TestGoldenRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	site := schema.Site{ID: 1, Domain: "example.com", Timezone: "Europe/Amsterdam"}
+	site.Goals = []schema.Goal{
+		{Name: "Signup", Event: "Signup"},
+		{Name: "Visit /thanks", Page: "/thanks"},
+		{Name: "Blog", Page: "/blog/*"},
+		{Name: "Read", Page: "/docs*", Scroll: 50},
+	}
 	e := stats.Engine{Runner: db, Now: func() time.Time { return time.Date(2026, time.March, 31, 13, 37, 0, 0, time.UTC) }}
 	files, err := filepath.Glob("testdata/sql/*.txt")
 	if err != nil {

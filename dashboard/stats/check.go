@@ -17,8 +17,8 @@ type Warning struct {
 var (
 	joinedWarning = Warning{"joined_tuples", "This adds up several counters, and a visitor who is in two of them on one day counts " +
 		"in both. Add the dimensions that the question leaves open to get exact numbers."}
-	hiddenWarning = Warning{"small_groups_hidden", "Groups of few visitors are counted under (other) to protect them, and a filter " +
-		"does not find them there."}
+	hiddenWarning = Warning{"small_groups_hidden", "Groups of few visitors are counted under (other) to protect them, and are not " +
+		"found there."}
 )
 
 // formula is a metric as SQL sums: num, or num / den.
@@ -80,9 +80,14 @@ func isPercentile(m Metric) bool {
 	return m == TimeOnPageP50 || m == TimeOnPageP75 || m == TimeOnPageP90
 }
 
-// formula is the metric's in this plan; percentage is that of its visitors.
+// isShare reports whether the metric is a share of visitors.
+func isShare(m Metric) bool {
+	return m == Percentage || m == ConversionRate || m == GroupConversionRate
+}
+
+// formula is the metric's in this plan; that of a share is that of its visitors.
 func (p *plan) formula(m Metric) *formula {
-	if m == Percentage {
+	if isShare(m) {
 		m = Visitors
 	}
 	f := formulas[m][p.role]
@@ -128,16 +133,24 @@ func (p *plan) checkMetric(m Metric) error {
 	if !p.cube.Keeps(f.num) || f.ratio && !p.cube.Keeps(f.den) {
 		return invalid("metrics", "%s is not counted together with what this question is about", m)
 	}
-	if m == Percentage {
+	switch m {
+	case Percentage:
 		if err := p.checkPercentage(); err != nil {
 			return err
 		}
+	case ConversionRate, GroupConversionRate:
+		if err := p.checkConversion(m); err != nil {
+			return err
+		}
+	}
+	if err := p.checkGoals(m); err != nil {
+		return err
 	}
 	if err := p.checkSpan(m, f); err != nil {
 		return err
 	}
 	switch {
-	case m == Visitors || m == Visits || m == Percentage:
+	case m == Visitors || m == Visits || isShare(m):
 		return p.checkOpen(m)
 	case f.den == schema.EngagedVisits || f.den == schema.ScrollVisits || isPercentile(m):
 		return p.checkPages(m)
@@ -168,7 +181,7 @@ func (p *plan) undefined(m Metric) string {
 	case exitRole:
 		return "by exit page. Use visitors, visits, exit_rate, or event:page"
 	case eventRole:
-		return "by event: an event has no visit of its own. Use visitors, visits, events"
+		return "by event or goal: an event has no visit of its own. Use visitors, visits, events"
 	}
 	return "by page. Use visitors, visits, pageviews, bounce_rate, visit_duration, time_on_page, scroll_depth, or visit:entry_page"
 }
@@ -185,9 +198,7 @@ func (p *plan) checkPercentage() error {
 	if err != nil {
 		return fmt.Errorf("percentage: the visitors of all rows together cannot be told: %w", err)
 	}
-	if p.total = total; len(total.joins(Visitors)) > 0 {
-		p.warn(Percentage, joinedWarning)
-	}
+	p.addTotal(Percentage, total)
 	return nil
 }
 
@@ -228,7 +239,7 @@ func (p *plan) checkOpen(m Metric) error {
 	case p.role == pageRole && slices.Contains(open, schema.Path):
 		return invalid("metrics", "%s of several pages together is not kept: who saw two of them would count twice. Group by "+
 			"event:page, filter by one page (is), or ask for pageviews", m)
-	case p.role == eventRole && p.prop == "" && slices.Contains(open, schema.EventName):
+	case p.role == eventRole && p.prop == "" && p.goals == nil && slices.Contains(open, schema.EventName):
 		return invalid("metrics", "%s of several events together is not kept: who did two of them would count twice. Group by "+
 			"event:name, filter by one event (is), or ask for events", m)
 	case p.role == eventRole && slices.Contains(open, schema.PropValue):
@@ -241,7 +252,7 @@ func (p *plan) checkOpen(m Metric) error {
 // joins lists the dimensions whose tuples are added up in the metric although one visitor can be in several.
 func (p *plan) joins(m Metric) []schema.Dimension {
 	switch {
-	case m == Visitors || m == Percentage:
+	case m == Visitors || isShare(m):
 		return p.open(schema.PageAspect, schema.SourceAspect, schema.EventAspect)
 	case p.role == pageRole && (m == TimeOnPage || m == ScrollDepth || isPercentile(m)),
 		m == Visits && (p.role == pageRole || p.role == eventRole):
@@ -291,10 +302,17 @@ func (p *plan) warnHidden() {
 		a, _, _ := attributeOf(f.Dimension)
 		hidden = hidden || slices.Contains(p.cube.Guarded, a.dim)
 	})
-	if !hidden {
-		return
-	}
 	for _, m := range p.query.Metrics {
-		p.warn(m, hiddenWarning)
+		if hidden || m == GroupConversionRate && p.groupsHide() {
+			p.warn(m, hiddenWarning)
+		}
 	}
+}
+
+// groupsHide reports whether the rows are of what is hidden in small groups.
+func (p *plan) groupsHide() bool {
+	return slices.ContainsFunc(p.query.Dimensions, func(name string) bool {
+		a, _, ok := attributeOf(name)
+		return ok && slices.Contains(p.cube.Guarded, a.dim)
+	})
 }

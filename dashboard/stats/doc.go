@@ -13,7 +13,7 @@
 //	page            event:page, event:hostname             visitors        visits   of visits that entered here  pageviews, events
 //	entry           visit:entry_page(_hostname)            entry_visitors  entries  of visits that entered here
 //	exit            visit:exit_page(_hostname)             exit_visitors   exits    –                            exit_rate
-//	event           event:name, event:props:*              visitors        visits   –                            events
+//	event           event:name, event:goal, event:props:*  visitors        visits   –                            events
 //	                (with event:page: where it happened)
 //	visit           all others                             visitors        visits   of the visits                all but exit_rate
 //
@@ -27,6 +27,23 @@
 //
 // Hours are those of the site's clock. When the clock is put back there are two hours of one label, as two rows. Weeks begin on
 // Monday; one that begins before the span bears the span's first day as its label. Months bear their first day.
+//
+// # Goals
+//
+// event:goal has the goals that the site's owner declared, by the names they gave. A goal that is a custom event is answered from
+// the counters of events, one that is the view of one page from those of pages, so both are known for the time before they were
+// declared too; events is then how often the page was seen. Page patterns and scroll depths are counted from their declaration on,
+// like events: "counted_since" in meta.metric_warnings and the times in meta.counted_since say when that lies inside the span.
+//
+// conversion_rate is the row's visitors as a share of all visitors that the question leaves when its goals and properties are
+// taken out; group_conversion_rate as a share of those in the same group (source, day, hour, …).
+//
+// # Engagement
+//
+// time_on_page is the mean, over the visits of which the browser told it, of the time that a page was looked at in a visit;
+// scroll_depth the mean of the largest part that a visit saw. By the hour, both are about the visits that began in it. The
+// percentiles time_on_page_p50, _p75 and _p90 are read from a histogram with buckets that are at most a quarter wide, so they are
+// within an eighth of the true ones.
 //
 // # What is undefined
 //

@@ -50,7 +50,7 @@ func FuzzQuery(f *testing.F) {
 		if !span.From.Before(span.To) {
 			t.Fatalf("empty span %v", span)
 		}
-		p, err := makePlan(q, 7, span)
+		p, err := makePlan(q, &testSite, span)
 		if err != nil {
 			if !errors.As(err, &invalid) {
 				t.Fatalf("%T: %v", err, err)
@@ -160,7 +160,7 @@ func compiled(t *testing.T, template, value string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := makePlan(q, 7, span)
+	p, err := makePlan(q, &testSite, span)
 	if err != nil {
 		if value == "x" {
 			t.Fatal(err)

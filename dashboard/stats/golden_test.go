@@ -20,6 +20,17 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // now is the time at which all questions of the golden files are asked: a Tuesday afternoon in Amsterdam.
 var now = time.Date(2026, time.March, 31, 13, 37, 0, 0, time.UTC)
 
+// testSite is the site that all questions of the golden files are about.
+var testSite = schema.Site{
+	ID: 7, Domain: "example.com", Timezone: "Europe/Amsterdam",
+	Declarations: schema.Declarations{Goals: []schema.Goal{
+		{Name: "Signup", Event: "Signup"},
+		{Name: "Visit /thanks", Page: "/thanks"},
+		{Name: "Blog", Page: "/blog/*", Since: time.Date(2026, time.March, 25, 12, 0, 0, 0, time.UTC)},
+		{Name: "Read", Page: "/docs*", Scroll: 50},
+	}},
+}
+
 func location(t testing.TB, name string) *time.Location {
 	t.Helper()
 	loc, err := time.LoadLocation(name)
@@ -62,7 +73,7 @@ func compile(t *testing.T, question string) string {
 	if err != nil {
 		return "error: " + err.Error()
 	}
-	p, err := makePlan(q, 7, span)
+	p, err := makePlan(q, &testSite, span)
 	if err != nil {
 		return "error: " + err.Error()
 	}
@@ -77,6 +88,9 @@ func compile(t *testing.T, question string) string {
 		if name != "site" && name != "limit" && name != "offset" {
 			fmt.Fprintf(&b, "-- %s = %q\n", name, value)
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.since)) {
+		fmt.Fprintf(&b, "-- %s is counted since %s\n", name, p.since[name])
 	}
 	for _, m := range slices.Sorted(maps.Keys(p.warnings)) {
 		fmt.Fprintf(&b, "-- warning: %s %s\n", m, p.warnings[m].Code)

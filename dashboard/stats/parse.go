@@ -349,6 +349,9 @@ func parseLeaf(op Op, args []json.RawMessage, values *int) (Filter, error) {
 	if isTime(f.Dimension) {
 		return f, invalid("filters", "time cannot be filtered by. Use date_range")
 	}
+	if f.Dimension == goalDimension && op != Is && op != Contains {
+		return f, invalid("filters", "%s can be filtered by with is and contains", goalDimension)
+	}
 	items, err := list("filters", "a list of values", args[1])
 	if err != nil {
 		return f, err

@@ -13,14 +13,16 @@ import (
 type plan struct {
 	query    *Query
 	span     Span
-	site     schema.SiteID
+	site     *schema.Site
 	cube     *schema.Cube
 	role     role
 	interval string // time:hour and so on; empty without a time dimension
 	prop     string // the property that the question is about, if any
 	pinned   [schema.NumDimensions]bool
-	// total is the question for the visitors of all rows together, which percentage is a share of; nil without percentage.
-	total *plan
+	goals    *goalPlan // nil: the question is not about goals
+	// totals are the questions for what shares are of: of all rows together, or, for GroupConversionRate, by group.
+	totals map[Metric]*plan
+	since  map[string]string // when goals began to be counted that were declared inside the span
 	// warnings are those that the question deserves; those that depend on the rows are added when they are read.
 	warnings map[Metric]Warning
 }
@@ -54,7 +56,7 @@ func (w *wants) add(field, name string) error {
 }
 
 // makePlan finds the cube for the question. Its errors are *InvalidError.
-func makePlan(q *Query, site schema.SiteID, span Span) (*plan, error) {
+func makePlan(q *Query, site *schema.Site, span Span) (*plan, error) {
 	p := &plan{query: q, span: span, site: site, warnings: map[Metric]Warning{}}
 	var w wants
 	for _, name := range q.Dimensions {
@@ -84,14 +86,7 @@ func makePlan(q *Query, site schema.SiteID, span Span) (*plan, error) {
 	case !span.WholeDays:
 		w.hourly = "a date_range that begins or ends inside a day"
 	}
-	if p.role, err = w.role(); err != nil {
-		return nil, err
-	}
-	p.prop = w.prop
-	if err := w.addMeasure(q.Metrics, p.role); err != nil {
-		return nil, err
-	}
-	if p.cube, err = w.cube(); err != nil {
+	if err := p.findCube(&w); err != nil {
 		return nil, err
 	}
 	p.pin()
@@ -104,7 +99,27 @@ func makePlan(q *Query, site schema.SiteID, span Span) (*plan, error) {
 		}
 	}
 	p.warnHidden()
+	p.warnSince()
 	return p, nil
+}
+
+// findCube finds the reading and the cube, or two for goals of both kinds.
+func (p *plan) findCube(w *wants) (err error) {
+	if p.role, err = w.role(); err != nil {
+		return err
+	}
+	p.prop = w.prop
+	if err := w.addMeasure(p.query.Metrics, p.role); err != nil {
+		return err
+	}
+	if err := p.addGoals(w); err != nil {
+		return err
+	}
+	if p.goals != nil {
+		return p.goalCubes(w)
+	}
+	p.cube, err = w.cube()
+	return err
 }
 
 // addMeasure asks for a histogram when the metrics are read from one.
@@ -326,10 +341,18 @@ func pinBy(filters []Filter, pinned *[schema.NumDimensions]bool) {
 // open lists the cube's dimensions of the aspects that can have several values in a row of the answer.
 func (p *plan) open(aspects ...schema.Aspect) []schema.Dimension {
 	var open []schema.Dimension
-	for _, d := range p.cube.Dimensions {
-		if slices.Contains(aspects, schema.Dimensions[d].Aspect) && !p.pinned[d] {
-			open = append(open, d)
+	add := func(c *schema.Cube, named schema.Dimension) {
+		for _, d := range c.Dimensions {
+			if slices.Contains(aspects, schema.Dimensions[d].Aspect) && !p.pinned[d] && d != named && !slices.Contains(open, d) {
+				open = append(open, d)
+			}
 		}
+	}
+	if p.goals == nil || len(p.goals.events) > 0 {
+		add(p.cube, schema.NumDimensions)
+	}
+	if p.goals != nil && p.goals.pageCube != nil {
+		add(p.goals.pageCube, schema.Path) // which the goal names
 	}
 	return open
 }

@@ -41,7 +41,11 @@ func (p *plan) rows(order []Order) statement {
 	w := newWriter()
 	columns := p.dimensionColumns(w)
 	for i, m := range p.query.Metrics {
-		columns = append(columns, p.metricColumn(w, m)+" AS m"+strconv.Itoa(i))
+		name := " AS m"
+		if p.groupTotal(m) != nil {
+			name = " AS n" // of which the share is made in share
+		}
+		columns = append(columns, p.metricColumn(w, m)+name+strconv.Itoa(i))
 	}
 	for i, m := range p.query.Metrics {
 		if open := p.joins(m); len(open) > 0 {
@@ -49,12 +53,56 @@ func (p *plan) rows(order []Order) statement {
 		}
 	}
 	sql := "SELECT\n    " + strings.Join(columns, ",\n    ") + "\n" + p.from(w) + p.groups()
+	if p.groupTotal(GroupConversionRate) != nil {
+		sql = p.share(w, sql)
+	}
 	if len(p.query.Dimensions) > 0 {
 		sql += "ORDER BY " + p.orderBy(order) + "\n"
 	}
 	sql += "LIMIT " + w.number("limit", "UInt64", int64(p.query.Pagination.Limit)) +
 		" OFFSET " + w.number("offset", "UInt64", int64(p.query.Pagination.Offset))
 	return statement{sql, w.params}
+}
+
+// groupTotal is the question for the totals by group of which the metric is a share, or nil.
+func (p *plan) groupTotal(m Metric) *plan {
+	if total := p.totals[m]; total != nil && len(total.query.Dimensions) > 0 {
+		return total
+	}
+	return nil
+}
+
+// share puts beside each row the total of its group.
+func (p *plan) share(w *writer, rows string) string {
+	total := p.totals[GroupConversionRate]
+	var columns, on []string
+	for i, name := range p.query.Dimensions {
+		columns = append(columns, "d"+strconv.Itoa(i))
+		if j := slices.Index(total.query.Dimensions, name); j >= 0 {
+			on = append(on, fmt.Sprintf("d%d = g%d", i, j))
+		}
+	}
+	for i, m := range p.query.Metrics {
+		column := "m" + strconv.Itoa(i)
+		if m == GroupConversionRate {
+			column = fmt.Sprintf("round(ifNotFinite(100 * n%d / total, nan), 2) AS m%d", i, i)
+		}
+		columns = append(columns, column)
+	}
+	for i, m := range p.query.Metrics {
+		if len(p.joins(m)) > 0 {
+			columns = append(columns, "joined"+strconv.Itoa(i))
+		}
+	}
+	var groups, keys []string
+	for i, column := range total.dimensionColumns(w) {
+		groups = append(groups, strings.TrimSuffix(column, " AS d"+strconv.Itoa(i))+" AS g"+strconv.Itoa(i))
+		keys = append(keys, "g"+strconv.Itoa(i))
+	}
+	groups = append(groups, total.sum(total.formula(Visitors).num)+" AS total")
+	return "SELECT\n    " + strings.Join(columns, ",\n    ") + "\nFROM (\n" + rows + ") AS parts\nLEFT JOIN (\nSELECT\n    " +
+		strings.Join(groups, ",\n    ") + "\n" + total.from(w) + "GROUP BY " + strings.Join(keys, ", ") + "\n) AS wholes ON " +
+		strings.Join(on, " AND ") + "\n"
 }
 
 // count is the statement for the number of rows.
@@ -76,6 +124,8 @@ func (p *plan) dimensionColumns(w *writer) []string {
 		case isTime(name):
 			w.params["starts"] = joinStarts(p.span.buckets(p.interval))
 			expr = "toInt64(roundDown(toUnixTimestamp(time), arrayMap(s -> toUInt32(s), splitByChar(',', {starts:String}))))"
+		case name == goalDimension:
+			expr = p.goals.column(w)
 		default:
 			a, _, _ := attributeOf(name)
 			expr = w.column(&a)
@@ -96,18 +146,18 @@ func (w *writer) column(a *attribute) string {
 // metricColumn is the SQL of a metric. A division by zero is not a number (nan).
 func (p *plan) metricColumn(w *writer, m Metric) string {
 	f := p.formula(m)
-	if m == Percentage {
-		from := strings.Join(strings.Fields(p.total.from(w)), " ")
-		all := fmt.Sprintf("(SELECT sum(%s) %s)", p.total.formula(Visitors).num, from)
-		return fmt.Sprintf("round(ifNotFinite(100 * sum(%s) / %s, nan), 2)", f.num, all)
+	if total := p.totals[m]; total != nil && p.groupTotal(m) == nil {
+		from := strings.Join(strings.Fields(total.from(w)), " ")
+		all := fmt.Sprintf("(SELECT %s %s)", total.sum(total.formula(Visitors).num), from)
+		return fmt.Sprintf("round(ifNotFinite(100 * %s / %s, nan), 2)", p.sum(f.num), all)
 	}
 	if f.share != "" {
 		return percentileColumn(f.share)
 	}
 	if !f.ratio {
-		return fmt.Sprintf("sum(%s)", f.num)
+		return p.sum(f.num)
 	}
-	return fmt.Sprintf("round(ifNotFinite(%ssum(%s) / sum(%s), nan), %d)", f.scale, f.num, f.den, f.digits)
+	return fmt.Sprintf("round(ifNotFinite(%s%s / %s, nan), %d)", f.scale, p.sum(f.num), p.sum(f.den), f.digits)
 }
 
 // percentileColumn is the middle of the bucket in which the visit lies below which there is that share of all, in seconds. The
@@ -131,14 +181,23 @@ func joined(open []schema.Dimension) string {
 // from is FROM and WHERE.
 func (p *plan) from(w *writer) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "FROM counts\nWHERE site_id = %s AND cube = '%s'\n", w.number("site", "UInt32", int64(p.site)), p.cube.Name)
+	cube := fmt.Sprintf("cube = '%s'", p.cube.Name)
+	if p.goals != nil {
+		cube = p.goals.where(w, p.cube)
+	}
+	fmt.Fprintf(&b, "FROM counts\nWHERE site_id = %s AND %s\n", w.number("site", "UInt32", int64(p.site.ID)), cube)
 	fmt.Fprintf(&b, "  AND time >= toDateTime(%s, 'UTC') AND time < toDateTime(%s, 'UTC')\n",
 		w.number("from", "Int64", p.span.From.Unix()), w.number("to", "Int64", p.span.To.Unix()))
 	if p.prop != "" {
 		fmt.Fprintf(&b, "  AND prop = %s\n", w.value(p.prop))
 	}
+	if p.goals == nil && p.prop == "" && p.cube.Has(schema.EventName) {
+		b.WriteString("  AND position(event, '\\t') = 0\n") // no goals that are counted like events
+	}
 	for i := range p.query.Filters {
-		b.WriteString("  AND " + w.filter(&p.query.Filters[i]) + "\n")
+		if f := &p.query.Filters[i]; f.Dimension != goalDimension {
+			b.WriteString("  AND " + w.filter(f) + "\n")
+		}
 	}
 	return b.String()
 }
@@ -158,7 +217,7 @@ func (p *plan) groups() string {
 		if f.ratio && m != ExitRate { // a page that nobody left by is no exit page
 			column = f.den
 		}
-		if condition := fmt.Sprintf("sum(%s) != 0", column); !slices.Contains(counted, condition) {
+		if condition := p.sum(column) + " != 0"; !slices.Contains(counted, condition) {
 			counted = append(counted, condition)
 		}
 	}

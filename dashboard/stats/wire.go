@@ -22,7 +22,10 @@ const (
 	Percentage    Metric = "percentage"
 	ExitRate      Metric = "exit_rate"
 	TimeOnPage    Metric = "time_on_page"
-	ScrollDepth   Metric = "scroll_depth"
+	// ConversionRate is the visitors of the row as a share of all, GroupConversionRate of those of the row's group.
+	ConversionRate      Metric = "conversion_rate"
+	GroupConversionRate Metric = "group_conversion_rate"
+	ScrollDepth         Metric = "scroll_depth"
 	// Our own: percentiles of the time on a page, in seconds.
 	TimeOnPageP50 Metric = "time_on_page_p50"
 	TimeOnPageP75 Metric = "time_on_page_p75"
@@ -31,12 +34,12 @@ const (
 
 var allMetrics = []Metric{
 	Visitors, Visits, Pageviews, ViewsPerVisit, BounceRate, VisitDuration, Events, Percentage, ExitRate, TimeOnPage, ScrollDepth,
-	TimeOnPageP50, TimeOnPageP75, TimeOnPageP90,
+	ConversionRate, GroupConversionRate, TimeOnPageP50, TimeOnPageP75, TimeOnPageP90,
 }
 
 // unkeptMetrics are names that Plausible knows and that are not counted here.
 var unkeptMetrics = []string{
-	"conversion_rate", "group_conversion_rate", "average_revenue", "total_revenue",
+	"average_revenue", "total_revenue",
 }
 
 func metricList() string {
@@ -98,6 +101,7 @@ var attributes = []attribute{
 	{"event:page", schema.Path, pageRole, notSet, ""},
 	{"event:hostname", schema.Hostname, pageRole, notSet, ""},
 	{"event:name", schema.EventName, eventRole, notSet, ""},
+	{goalDimension, schema.EventName, eventRole, notSet, ""},
 	{"visit:entry_page", schema.Path, entryRole, notSet, ""},
 	{"visit:entry_page_hostname", schema.Hostname, entryRole, notSet, ""},
 	{"visit:exit_page", schema.Path, exitRole, notSet, ""},
@@ -169,8 +173,6 @@ func checkDimension(field, name string) error {
 		return nil
 	}
 	switch {
-	case name == "event:goal":
-		return invalid(field, "event:goal is not available: goals are not counted yet. Use event:name")
 	case name == "segment":
 		return invalid(field, "segments are not available yet. Write the segment's filters into the question")
 	case name == "visit:region_name":

@@ -170,7 +170,7 @@ func (s *Sites) put(ctx context.Context, site schema.Site) error {
 }
 
 // Set changes a site by change, whose error it returns. Number, name, time of creation and time zone stay what they
-// are. Of two processes that change the same site in the same instant, one wins.
+// are. What is wrong with declarations is a *schema.InvalidError; since when they hold is set here. Of two processes that change the same site in the same instant, one wins.
 func (s *Sites) Set(ctx context.Context, domain string, change func(*schema.Site) error) (schema.Site, error) {
 	site, err := s.set(ctx, domain, change)
 	if err != nil {
@@ -187,13 +187,14 @@ func (s *Sites) set(ctx context.Context, domain string, change func(*schema.Site
 		return schema.Site{}, err
 	}
 	site := old
-	site.Guards = slices.Clone(old.Guards)
+	site.Guards, site.Declarations = slices.Clone(old.Guards), old.Declarations.Clone()
 	if err := change(&site); err != nil {
 		return schema.Site{}, err
 	}
 	if err := checkChange(&old, &site); err != nil {
 		return schema.Site{}, err
 	}
+	site.Began(&old.Declarations, s.records.now().UTC().Truncate(time.Second))
 	return site, s.put(ctx, site)
 }
 
@@ -229,7 +230,7 @@ func checkChange(old, site *schema.Site) error {
 			return errors.New("the values of k are not in the order of their days")
 		}
 	}
-	return nil
+	return site.Check()
 }
 
 // Remove makes a site unknown, so that nothing more is counted for it. Its counters stay until [DB.DropSite].

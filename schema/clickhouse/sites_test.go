@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"turf/schema"
 	"turf/schema/clickhouse"
@@ -129,6 +130,33 @@ func TestSitesSet(t *testing.T) {
 		if len(site.Guards) != 1 || site.K(99) != schema.DefaultK || site.K(100) != 5 {
 			t.Errorf("site %+v", site)
 		}
+	}
+}
+
+// What is declared is checked, and begins to be counted when it is declared; a new name changes nothing about that.
+func TestSitesDeclare(t *testing.T) {
+	config := engineConfig(t)
+	s := openSites(t, openRecords(t, open(t, config)))
+	if _, err := s.Add(t.Context(), "example.com", "UTC"); err != nil {
+		t.Fatal(err)
+	}
+	declare := func(goals ...schema.Goal) (schema.Site, error) {
+		return s.Set(t.Context(), "example.com", func(site *schema.Site) error { site.Goals = goals; return nil })
+	}
+	first, err := declare(schema.Goal{Name: "Blog", Page: "/blog/*"})
+	if err != nil || time.Since(first.Goals[0].Since).Abs() > time.Hour {
+		t.Fatalf("%+v, %v", first.Goals, err)
+	}
+	var invalid *schema.InvalidError
+	if _, err := declare(schema.Goal{Name: "", Page: "/blog/*"}); !errors.As(err, &invalid) || invalid.Field != "goals[0].name" {
+		t.Errorf("a goal without a name: %v", err)
+	}
+	if _, err := declare(schema.Goal{Name: "Our blog", Page: "/blog/*"}, schema.Goal{Name: "Signup", Event: "Signup"}); err != nil {
+		t.Fatal(err)
+	}
+	site, _ := openSites(t, openRecords(t, open(t, config))).ByDomain("example.com")
+	if len(site.Goals) != 2 || site.Goals[0].Name != "Our blog" || !site.Goals[0].Since.Equal(first.Goals[0].Since) {
+		t.Errorf("goals %+v, first %+v", site.Goals, first.Goals)
 	}
 }
 

@@ -1,0 +1,108 @@
+package aggregate
+
+import "turf/schema"
+
+// Declared is what a site's owner has declared, in the form in which the core needs it. It never changes.
+type Declared struct {
+	goals  []declaredGoal  // those that have to be counted
+	events map[string]bool // names that are counted also when the site has too many events
+	bytes  int             // what the new words of one event can take at the most
+}
+
+// declaredGoal is a goal that is counted like an event of the name key.
+type declaredGoal struct {
+	key, page string
+	scroll    uint8 // percent; 0: the view of the page
+}
+
+var nothingDeclared = &Declared{}
+
+// Declare makes it from a site's declarations, which must be in order ([schema.Declarations.Check]).
+func Declare(from *schema.Declarations) *Declared {
+	x := &Declared{events: map[string]bool{}}
+	for i := range from.Goals {
+		g := &from.Goals[i]
+		if g.Exact() {
+			continue
+		}
+		x.events[g.Key()] = true
+		if g.Counted() {
+			x.goals = append(x.goals, declaredGoal{key: g.Key(), page: g.Page, scroll: uint8(g.Scroll)})
+			x.bytes += wordHeader + len(g.Key())
+		}
+	}
+	return x
+}
+
+// Declare sets what is counted from the next event on. It may be called at any time between two steps; what is declared does not
+// lie in the memory, so it is to be called again after Open.
+func (d *Day) Declare(x *Declared) {
+	d.declared = x
+	d.pageGoals = nil
+	d.need = stepNeeds
+	n := len(x.goals)
+	d.need[seenSection] += goalSeen * n
+	d.need[cellsSection] += goalCells * n
+	d.need[hiddenSection] += goalCells * n
+	d.need[undoSection] += 2 * goalCells * n
+	d.need[wordsSection] += x.bytes
+}
+
+// What a goal can need in a step.
+const (
+	goalSeen  = 3
+	goalCells = 5
+)
+
+// goalsOf lists the goals, by their places in declared.goals, whose pattern the event's page matches.
+func (s *step) goalsOf() []uint8 {
+	d := s.d
+	if len(d.declared.goals) == 0 {
+		return nil
+	}
+	if s.page.path == otherWord { // of any path
+		d.otherGoals = d.declared.match(d.otherGoals[:0], s.ev.Values[schema.Path])
+		return d.otherGoals
+	}
+	for len(d.pageGoals) <= int(s.page.path) {
+		d.pageGoals = append(d.pageGoals, nil)
+	}
+	goals := d.pageGoals[s.page.path]
+	if goals == nil {
+		goals = d.declared.match([]uint8{}, s.ev.Values[schema.Path])
+		d.pageGoals[s.page.path] = goals
+	}
+	return goals
+}
+
+// match appends the goals whose pattern a path matches.
+func (x *Declared) match(goals []uint8, path string) []uint8 {
+	for i := range x.goals {
+		if schema.MatchPage(x.goals[i].page, path) {
+			goals = append(goals, uint8(i))
+		}
+	}
+	return goals
+}
+
+// countGoals counts the goals that are the view of a page.
+func (s *step) countGoals() {
+	for _, i := range s.goalsOf() {
+		if g := &s.d.declared.goals[i]; g.scroll == 0 {
+			s.countNamed(s.d.word(schema.EventName, g.key))
+		}
+	}
+}
+
+// countScrollGoals counts the goals that a visit reached as it saw more of a page than before.
+func (s *step) countScrollGoals(before, after uint8) {
+	if after == ScrollUnknown || before == after {
+		return
+	}
+	for _, i := range s.goalsOf() {
+		g := &s.d.declared.goals[i]
+		if g.scroll > 0 && after >= g.scroll && (before == ScrollUnknown || before < g.scroll) {
+			s.countNamed(s.d.word(schema.EventName, g.key))
+		}
+	}
+}
