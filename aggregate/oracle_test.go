@@ -131,7 +131,8 @@ func (o *oracle) reckonVisit(c *schema.Cube, visitor, name string, visit *oracle
 	if c.HasAspect(schema.PageAspect) && !c.HasAspect(schema.EventAspect) {
 		o.reckonEngagement(c, visit, values)
 	}
-	if c.HasAspect(schema.EventAspect) || c.HasAspect(schema.MeasureAspect) || c.HasAspect(schema.PageAspect) && len(views) == 0 {
+	if c.HasAspect(schema.EventAspect) || c.HasAspect(schema.MeasureAspect) || c.HasAspect(schema.DropAspect) ||
+		c.HasAspect(schema.PageAspect) && len(views) == 0 {
 		return
 	}
 	entry := first
@@ -218,7 +219,7 @@ func (o *oracle) cellsOf(c *schema.Cube, e *aggregate.Event, v [schema.NumDimens
 			all = append(all, v)
 		}
 		return all
-	case c.HasAspect(schema.MeasureAspect), c.HasAspect(schema.EventAspect) && e.Kind != aggregate.Custom,
+	case c.HasAspect(schema.MeasureAspect), c.HasAspect(schema.DropAspect), c.HasAspect(schema.EventAspect) && e.Kind != aggregate.Custom,
 		c.HasAspect(schema.PageAspect) && e.Kind == aggregate.Engagement:
 		return nil
 	}
@@ -303,85 +304,6 @@ func hide(sums map[schema.Cell]schema.Deltas, start int64, k int) map[schema.Cel
 		}
 	}
 	return out
-}
-
-var zones = []string{"UTC", "Europe/Amsterdam", "Asia/Kathmandu", "Australia/Lord_Howe", "America/Havana"}
-
-// randomDay makes the events of a day: few values, so that visitors come back by other sources, in other hours, on the same pages.
-func randomDay(r *rand.Rand, loc *time.Location, day schema.Day) []*aggregate.Event {
-	start, end := day.Start(loc).Unix(), (day + 1).Start(loc).Unix()
-	pick := func(prefix string, n int) string {
-		if i := r.IntN(n); i > 0 {
-			return fmt.Sprint(prefix, i)
-		}
-		return ""
-	}
-	visitors, events := 1+r.IntN(12), []*aggregate.Event(nil)
-	for range 1 + r.IntN(150) {
-		e := &aggregate.Event{
-			Site: 1, Day: day, Visitor: aggregate.Key{uint64(r.IntN(visitors)) + 1, 7},
-			Kind: aggregate.Kind([]int{0, 0, 0, 0, 1, 2}[r.IntN(6)]), Passive: r.IntN(3) == 0,
-		}
-		e.Time = start + r.Int64N(end-start)
-		if r.IntN(2) == 0 && len(events) > 0 {
-			e.Time = min(events[r.IntN(len(events))].Time+r.Int64N(2400), end-1)
-		}
-		for d := range schema.NumDimensions {
-			e.Values[d] = pick(d.String(), 3)
-		}
-		e.Values[schema.Path] = pick("/", 5)
-		if e.Kind == aggregate.Engagement {
-			e.EngagedMS, e.ScrollDepth = r.Int64N(1<<r.IntN(24)), uint8(r.IntN(101))
-			if r.IntN(4) == 0 {
-				e.ScrollDepth = aggregate.ScrollUnknown
-			}
-		}
-		if e.Kind != aggregate.Custom {
-			e.Values[schema.EventName] = ""
-		}
-		if e.Kind != aggregate.Engagement && r.IntN(4) == 0 {
-			e.Props = []aggregate.Prop{{"a", pick("v", 3)}, {"b", pick("v", 3)}}
-		}
-		events = append(events, e)
-	}
-	slices.SortStableFunc(events, func(a, b *aggregate.Event) int { return int(a.Time - b.Time) })
-	return events
-}
-
-// randomDeclarations has some of the goals that the days of randomDay can reach.
-func randomDeclarations(r *rand.Rand) (d schema.Declarations) {
-	for _, g := range []schema.Goal{
-		{Name: "a", Page: "*"},
-		{Name: "b", Page: "/*"},
-		{Name: "c", Page: "*1"},
-		{Name: "d", Page: "*", Scroll: 50},
-		{Name: "e", Page: "/*2", Scroll: 90},
-		{Name: "f", Event: "event1"},
-		{Name: "g", Page: "/1"},
-	} {
-		if r.IntN(3) == 0 {
-			d.Goals = append(d.Goals, g)
-		}
-	}
-	return d
-}
-
-// visitsOf groups events in time order into visits, and drops engagement that no visit is there for.
-func visitsOf(events []*aggregate.Event) map[aggregate.Key][]*oracleVisit {
-	all := map[aggregate.Key][]*oracleVisit{}
-	for _, e := range events {
-		visits := all[e.Visitor]
-		if n := len(visits); n > 0 {
-			if last := visits[n-1]; e.Time-last.events[len(last.events)-1].Time <= aggregate.IdleSec {
-				last.events = append(last.events, e)
-				continue
-			}
-		}
-		if e.Kind != aggregate.Engagement {
-			all[e.Visitor] = append(visits, &oracleVisit{events: []*aggregate.Event{e}, source: e.Values})
-		}
-	}
-	return all
 }
 
 // TestEveryCellIsExact compares every cell of every cube with the oracle, over random days in zones with odd offsets and on

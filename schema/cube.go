@@ -62,6 +62,7 @@ const (
 	CubeEventPlaces
 	CubeEventDevices
 	CubePageTimes
+	CubeDrops
 	numCubes
 )
 
@@ -151,6 +152,8 @@ var Cubes = []Cube{
 		ID: CubePageTimes, Name: "page_times", Grain: Daily,
 		Dimensions: dims(Hostname, Path, Bucket), Folded: dims(Hostname, Path),
 	},
+	// Requests that were not counted.
+	{ID: CubeDrops, Name: "drops", Grain: Hourly, Dimensions: dims(DropReason, Agent)},
 }
 
 func dims(d ...Dimension) []Dimension { return d }
@@ -175,6 +178,8 @@ func (c *Cube) HasAspect(a Aspect) bool {
 func (c *Cube) Keeps(m Metric) bool {
 	info := Metrics[m]
 	switch {
+	case c.HasAspect(DropAspect):
+		return m == Events
 	case info.HourOnly && c.Grain != Hourly:
 		return false
 	case c.HasAspect(MeasureAspect):

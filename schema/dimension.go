@@ -14,12 +14,14 @@ const (
 	NumVisitAspects
 	// MeasureAspect: a histogram of something that was measured.
 	MeasureAspect = NumVisitAspects
-	NumAspects    = MeasureAspect + 1
+	// DropAspect: a request that was not counted.
+	DropAspect = MeasureAspect + 1
+	NumAspects = DropAspect + 1
 )
 
 // String is the aspect's name as it appears in messages.
 func (a Aspect) String() string {
-	return [...]string{"page", "source", "place", "device", "event", "measure"}[a]
+	return [...]string{"page", "source", "place", "device", "event", "measure", "dropped request"}[a]
 }
 
 // Dimension names one column by which things are counted. The zero value is Hostname.
@@ -49,6 +51,9 @@ const (
 	PropValue
 	// Bucket is a bucket of a histogram: see LogBucket.
 	Bucket
+	// DropReason is why a request was not counted, Agent the family of the program that sent it.
+	DropReason
+	Agent
 	NumDimensions
 )
 
@@ -86,6 +91,8 @@ var Dimensions = [NumDimensions]DimensionInfo{
 	Prop:           {"prop", "property", EventAspect, false, 300},
 	PropValue:      {"value", "property value", EventAspect, false, 5_000},
 	Bucket:         {"bucket", "bucket", MeasureAspect, false, NumLogBuckets},
+	DropReason:     {"reason", "reason", DropAspect, false, 100},
+	Agent:          {"agent", "agent", DropAspect, false, 1_000},
 }
 
 // String is the dimension's column name.

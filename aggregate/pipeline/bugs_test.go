@@ -39,6 +39,16 @@ func wholeBugs() []bug {
 				return known[id], true
 			}
 		}},
+		{name: "dropped requests are noted again when they are in the journal", plant: func(w *world) {
+			real := w.machine.append
+			w.machine.append = func(group uint64, incs []schema.Increment) error {
+				err := real(group, incs)
+				if err == nil && len(incs) > 0 && incs[0].Cell.Cube == schema.CubeDrops {
+					return errStore
+				}
+				return err
+			}
+		}},
 		{name: "days are not forgotten", started: func(w *world) {
 			for _, d := range w.machine.days {
 				d.end += 3600

@@ -83,6 +83,13 @@ func (p *Pipeline) release(r *request) {
 	p.requests.Put(r)
 }
 
+// Drop counts a request that was not counted, with why (a code of a closed set) and the family of the program that sent it (of a
+// list; "" where none is known), both clean (schema.CleanValue). It never waits, and does not allocate but for what is new. What was dropped since the last flush
+// is lost when the process dies: that a request was dropped is promised to nobody.
+func (p *Pipeline) Drop(site schema.SiteID, at time.Time, reason, agent string) {
+	p.machine.drops.add(site, at.Unix(), reason, agent)
+}
+
 // Active is how many visitors the site had in the last five minutes.
 func (p *Pipeline) Active(site schema.SiteID) int {
 	n := 0

@@ -21,6 +21,7 @@ type machine struct {
 	journal *journal.Journal
 	salts   *saltBook
 	out     *outbox
+	drops   *dropBook
 
 	days   map[dayKey]*day
 	group  uint64 // number of the newest group begun, or tried
@@ -65,7 +66,8 @@ type request struct {
 func newMachine(cfg *Config, t tables, j *journal.Journal, salts *saltBook, out *outbox) *machine {
 	return &machine{
 		sites: cfg.Sites, random: cfg.Random, tables: t, journal: j, salts: salts, out: out,
-		days: make(map[dayKey]*day), group: j.Last(),
+		drops: newDropBook(),
+		days:  make(map[dayKey]*day), group: j.Last(),
 		append: j.Append, rollback: (*aggregate.Day).Rollback,
 	}
 }
@@ -218,6 +220,9 @@ func (m *machine) finish(requests []*request, err error) {
 // flush seals what there is. Unless force, it lets the segment grow while many wait already.
 func (m *machine) flush(force bool) error {
 	err := m.ready()
+	if err == nil && m.journal.Room() == nil { // else they wait on
+		err = m.countDrops()
+	}
 	if n, _ := m.journal.Waiting(); err == nil && (force || n < coalesceSegments || m.journal.WantsSeal()) {
 		err = m.journal.Seal()
 	}

@@ -119,6 +119,9 @@ func (w *world) judge() error {
 	if err := w.judgeGoals(count); err != nil {
 		return err
 	}
+	if err := w.judgeDrops(); err != nil {
+		return err
+	}
 	return w.agree(got)
 }
 
@@ -149,6 +152,18 @@ func (w *world) judgeGoals(count []*sentEvent) error {
 	return nil
 }
 
+// judgeDrops: what was dropped and flushed counts once, and what may have been flushed at most once.
+func (w *world) judgeDrops() error {
+	stored := int64(0)
+	for _, sums := range w.store.totals(schema.CubeDrops) {
+		stored += sums[schema.Events]
+	}
+	if d := w.dropped; stored < d.kept || stored > d.kept+d.perhaps {
+		return fmt.Errorf("%d dropped requests are stored, and %+v were", stored, d)
+	}
+	return nil
+}
+
 // agree checks that the sums over all cells of the cubes are those of traffic, where they have to be.
 func (w *world) agree(traffic map[siteDay]schema.Deltas) error {
 	if err := w.agreeEvents(); err != nil {
@@ -156,7 +171,7 @@ func (w *world) agree(traffic map[siteDay]schema.Deltas) error {
 	}
 	for i := range schema.Cubes {
 		c := &schema.Cubes[i]
-		if c.HasAspect(schema.EventAspect) || c.HasAspect(schema.MeasureAspect) {
+		if c.HasAspect(schema.EventAspect) || c.HasAspect(schema.MeasureAspect) || c.HasAspect(schema.DropAspect) {
 			continue
 		}
 		metrics := []schema.Metric{schema.Pageviews, schema.Events, schema.Bounces, schema.Duration}

@@ -60,7 +60,7 @@ type tally struct {
 	Kills, PowerLosses, DiskCrashes, TableCrashes int
 	StoreErrors, StoreLies, StoreCrashes, Resent  int
 	RolledBack, CountedUnacked, Shown             int
-	Declared, Reached                             int
+	Declared, Reached, Dropped                    int
 }
 
 func (t *tally) add(o *tally) {
@@ -82,12 +82,13 @@ func (t *tally) add(o *tally) {
 	t.Shown += o.Shown
 	t.Declared += o.Declared
 	t.Reached += o.Reached
+	t.Dropped += o.Dropped
 }
 
 func (t *tally) saw() bool {
 	return !slices.Contains([]int{
 		t.Acked, t.Refused, t.Uncertain, t.DayOver, t.Midnights, t.Kills, t.PowerLosses, t.DiskCrashes, t.TableCrashes,
-		t.StoreErrors, t.StoreLies, t.StoreCrashes, t.Resent, t.RolledBack, t.CountedUnacked, t.Shown, t.Declared, t.Reached,
+		t.StoreErrors, t.StoreLies, t.StoreCrashes, t.Resent, t.RolledBack, t.CountedUnacked, t.Shown, t.Declared, t.Reached, t.Dropped,
 	}, 0)
 }
 
@@ -110,6 +111,7 @@ type world struct {
 	events  []*sentEvent
 	lastID  int
 	late    []*request // read, and not handed on yet
+	dropped drops
 	ids     map[*request][]*sentEvent
 }
 
@@ -203,6 +205,7 @@ func (w *world) run() error {
 	if err := w.life(5); err != nil {
 		return err
 	}
+	w.flush()
 	if err := w.machine.flush(true); err != nil {
 		return fmt.Errorf("last flush: %w", err)
 	}
@@ -221,6 +224,8 @@ func (w *world) run() error {
 // die ends the process, or the machine.
 func (w *world) die() {
 	w.machine, w.out, w.late = nil, nil, nil
+	w.dropped.perhaps += w.dropped.noted // a crash may have come in the middle of a flush
+	w.dropped.noted = 0
 	clear(w.ids)
 	if w.rng.IntN(3) > 0 {
 		w.Kills++
@@ -236,6 +241,10 @@ func (w *world) die() {
 		if w.mode == journal.SyncOS && e.state == acked {
 			e.state = unknown // may be lost, as the option says
 		}
+	}
+	if w.mode == journal.SyncOS {
+		w.dropped.perhaps += w.dropped.kept
+		w.dropped.kept = 0
 	}
 	w.tables.kept = map[dayKey]*simTable{}
 }
@@ -299,13 +308,13 @@ func (w *world) site(id schema.SiteID) (schema.Site, bool) {
 
 // step is one thing that happens.
 func (w *world) step() error {
-	switch w.rng.IntN(13) {
+	switch w.rng.IntN(14) {
 	case 0:
 		w.now += int64(w.rng.IntN(3600))
 	case 1:
 		w.midnight()
 	case 2, 3:
-		_ = w.machine.flush(w.rng.IntN(2) == 0) // a failed one is tried again later
+		w.flush()
 	case 4, 5:
 		_, _ = w.out.step(context.Background()) // likewise
 	case 6:
@@ -320,11 +329,34 @@ func (w *world) step() error {
 		return w.forgotten(LateSec)
 	case 8:
 		w.declare()
+	case 9:
+		w.drop()
 	default:
 		w.now += int64(w.rng.IntN(300))
 		return w.submit()
 	}
 	return nil
+}
+
+// drops are how many requests were dropped: noted by the process, in the journal for all one knows, and perhaps there.
+type drops struct{ noted, kept, perhaps int64 }
+
+// drop notes a dropped request.
+func (w *world) drop() {
+	w.machine.drops.add(1, w.now, "robot", []string{"", "Seeker"}[w.rng.IntN(2)])
+	w.dropped.noted++
+}
+
+// flush may fail, and is tried again later. What was dropped is then where it was.
+func (w *world) flush() {
+	_ = w.machine.flush(w.rng.IntN(2) == 0)
+	d, left := &w.dropped, int64(0)
+	for _, n := range w.machine.drops.counts {
+		left += n
+	}
+	d.kept += d.noted - left
+	d.noted = left
+	w.Dropped += int(d.kept)
 }
 
 // declare changes the goals of a site.

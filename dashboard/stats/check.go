@@ -70,6 +70,7 @@ var formulas = map[Metric][numRoles]*formula{
 	ExitRate:      {exitRole: ratio("100 * ", schema.Exits, schema.Pageviews, 1)},
 	TimeOnPage:    {pageRole: ratio("0.001 * ", schema.EngagedMS, schema.EngagedVisits, 0)},
 	ScrollDepth:   {pageRole: ratio("", schema.ScrollPercent, schema.ScrollVisits, 0)},
+	Drops:         {dropRole: sum(schema.Events)},
 	TimeOnPageP50: {pageRole: percentile("0.5")},
 	TimeOnPageP75: {pageRole: percentile("0.75")},
 	TimeOnPageP90: {pageRole: percentile("0.9")},
@@ -172,6 +173,9 @@ func (p *plan) undefined(m Metric) string {
 	if formulas[m][pageRole] != nil && formulas[m][visitRole] == nil && p.role == visitRole {
 		return "without event:page: it is about one page"
 	}
+	if m == Drops {
+		return "by what is known of visits: a dropped request is none. Use drop:reason, drop:agent or time"
+	}
 	if m == ExitRate {
 		return "without visit:exit_page: it is the share of a page's views after which the visit ended"
 	}
@@ -180,6 +184,8 @@ func (p *plan) undefined(m Metric) string {
 		return "by entry page. Use visitors, visits, bounce_rate, visit_duration, or event:page"
 	case exitRole:
 		return "by exit page. Use visitors, visits, exit_rate, or event:page"
+	case dropRole:
+		return "for dropped requests. Use drops"
 	case eventRole:
 		return "by event or goal: an event has no visit of its own. Use visitors, visits, events"
 	}

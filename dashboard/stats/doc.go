@@ -15,6 +15,7 @@
 //	exit            visit:exit_page(_hostname)             exit_visitors   exits    –                            exit_rate
 //	event           event:name, event:goal, event:props:*  visitors        visits   –                            events
 //	                (with event:page: where it happened)
+//	drop            drop:reason, drop:agent                –               –        –                            drops
 //	visit           all others                             visitors        visits   of the visits                all but exit_rate
 //
 // # Time

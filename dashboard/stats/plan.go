@@ -105,6 +105,9 @@ func makePlan(q *Query, site *schema.Site, span Span) (*plan, error) {
 
 // findCube finds the reading and the cube, or two for goals of both kinds.
 func (p *plan) findCube(w *wants) (err error) {
+	if p.query.Metrics[0] == Drops && w.roles == [numRoles]string{} {
+		w.names[schema.DropReason], w.roles[dropRole] = string(Drops), string(Drops)
+	}
 	if p.role, err = w.role(); err != nil {
 		return err
 	}
@@ -157,6 +160,9 @@ func (w *wants) role() (role, error) {
 				w.roles[found], w.roles[r])
 		}
 		found = r
+	}
+	if w.roles[dropRole] != "" {
+		return dropRole, nil
 	}
 	if w.roles[eventRole] == "" {
 		return found, nil

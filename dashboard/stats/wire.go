@@ -26,6 +26,8 @@ const (
 	ConversionRate      Metric = "conversion_rate"
 	GroupConversionRate Metric = "group_conversion_rate"
 	ScrollDepth         Metric = "scroll_depth"
+	// Drops, our own, are requests that were not counted.
+	Drops Metric = "drops"
 	// Our own: percentiles of the time on a page, in seconds.
 	TimeOnPageP50 Metric = "time_on_page_p50"
 	TimeOnPageP75 Metric = "time_on_page_p75"
@@ -34,7 +36,7 @@ const (
 
 var allMetrics = []Metric{
 	Visitors, Visits, Pageviews, ViewsPerVisit, BounceRate, VisitDuration, Events, Percentage, ExitRate, TimeOnPage, ScrollDepth,
-	ConversionRate, GroupConversionRate, TimeOnPageP50, TimeOnPageP75, TimeOnPageP90,
+	ConversionRate, GroupConversionRate, TimeOnPageP50, TimeOnPageP75, TimeOnPageP90, Drops,
 }
 
 // unkeptMetrics are names that Plausible knows and that are not counted here.
@@ -59,12 +61,13 @@ const (
 	entryRole
 	exitRole
 	eventRole
+	dropRole
 	numRoles
 )
 
 // String completes "… are not counted by".
 func (r role) String() string {
-	return [...]string{"visit", "page", "entry page", "exit page", "event"}[r]
+	return [...]string{"visit", "page", "entry page", "exit page", "event", "dropped request"}[r]
 }
 
 // attribute is a dimension on the wire.
@@ -124,6 +127,8 @@ var attributes = []attribute{
 	{"visit:region", schema.Region, visitRole, notSet, ""},
 	{"visit:city", schema.City, visitRole, notSet, ""},
 	{"visit:city_name", schema.City, visitRole, notSet, cityNameExpr},
+	{"drop:reason", schema.DropReason, dropRole, notSet, ""},
+	{"drop:agent", schema.Agent, dropRole, notSet, ""},
 }
 
 // column is the SQL of the attribute's value.
