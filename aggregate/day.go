@@ -40,8 +40,8 @@ type Config struct {
 
 // The memory begins with a header of headerBytes; numbers are little-endian.
 const (
-	headerBytes  = 4096
-	magic        = 0x3159_4144_4652_5554 // "TURFDAY1"
+	headerBytes  = 8192
+	magic        = 0x3259_4144_4652_5554 // "TURFDAY2"
 	magicAt      = 0
 	siteAt       = 8
 	dayAt        = 12
@@ -68,12 +68,12 @@ const (
 const undoBytes = 8 + cellBytes // section, record, old bytes of a record
 
 var sections = [numSections]section{
-	visitorsSection: {size: visitorBytes, first: 16},
-	seenSection:     {size: 8, first: 64},
-	tuplesSection:   {size: tupleBytes, first: 16},
-	cellsSection:    {size: cellBytes, first: 16},
-	wordsSection:    {size: 1, first: 1024},
-	undoSection:     {size: undoBytes, first: 16},
+	visitorsSection: {size: visitorBytes, first: 2},
+	seenSection:     {size: 8, first: 4},
+	tuplesSection:   {size: tupleBytes, first: 2},
+	cellsSection:    {size: cellBytes, first: 2},
+	wordsSection:    {size: 1, first: 8},
+	undoSection:     {size: undoBytes, first: 2},
 }
 
 // Day is the visitor table of one site and local day. See the package's documentation.
@@ -122,6 +122,9 @@ func Open(cfg Config, mem Memory) (*Day, error) {
 	}
 	if err := d.check(); err != nil {
 		return nil, err
+	}
+	if err := d.checkSections(); err != nil {
+		return nil, d.damaged(err)
 	}
 	return d, d.rebuild()
 }
@@ -249,12 +252,14 @@ func (d *Day) visitorKey(i int) Key {
 	return Key{le.Uint64(b), le.Uint64(b[8:])}
 }
 
-// add appends a record, for which there must be room, and returns its bytes and number. The bytes are those of an undone
-// record, if there was one.
+// add appends a record of zeros, for which there must be room, and returns its bytes and number. It is zero before it counts,
+// so that a process which dies here leaves no record that makes no sense.
 func (d *Day) add(sec int) ([]byte, int) {
 	n := d.len(sec)
+	rec := d.record(sec, n)
+	clear(rec)
 	d.sections[sec].setLen(d.b, n+1)
-	return d.record(sec, n), n
+	return rec, n
 }
 
 // keep puts a record on the undo list before it changes.
@@ -274,12 +279,13 @@ func (d *Day) keep(sec, i int) {
 // reserve makes room for n records of the section in all.
 func (d *Day) reserve(sec, n int) error {
 	s := &d.sections[sec]
-	for c := s.chunks(d.b); s.first*(1<<c-1) < n; c++ {
+	for s.room < n {
+		c := s.chunks(d.b)
 		if c == maxChunks {
 			return ErrFull
 		}
 		used := int(le.Uint64(d.b[usedAt:]))
-		bytes := (s.size*s.first<<c + 7) &^ 7
+		bytes := (s.size*s.chunkRecords(c) + 7) &^ 7
 		b, err := d.mem.Grow(used + bytes)
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrFull, err)
@@ -287,6 +293,7 @@ func (d *Day) reserve(sec, n int) error {
 		d.b = b
 		le.PutUint64(b[usedAt:], uint64(used+bytes))
 		le.PutUint64(b[s.at+16+8*c:], uint64(used))
+		s.room += s.chunkRecords(c)
 	}
 	return nil
 }
@@ -294,7 +301,10 @@ func (d *Day) reserve(sec, n int) error {
 // rebuild makes all that lies on the heap from what lies in the memory.
 func (d *Day) rebuild() error {
 	if err := d.rebuildWords(); err != nil {
-		return err
+		return d.damaged(err)
+	}
+	if err := d.checkRecords(); err != nil {
+		return d.damaged(err)
 	}
 	d.active = make([]uint32, (d.end-d.start)/60+1)
 	d.visitors.reset(d.len(visitorsSection))
@@ -331,12 +341,12 @@ func (d *Day) rebuildWords() error {
 	n := d.len(wordsSection)
 	for at := 0; at < n; {
 		if at+wordHeader > n {
-			return fmt.Errorf("open day %s of site %d: the list of words is broken", d.cfg.Day, d.cfg.Site)
+			return errors.New("the list of words is broken")
 		}
 		head := d.wordBytes(at, wordHeader)
 		size := int(le.Uint16(head[1:]))
 		if int(head[0]) >= len(d.words) || at+wordHeader+size > n {
-			return fmt.Errorf("open day %s of site %d: the list of words is broken", d.cfg.Day, d.cfg.Site)
+			return errors.New("the list of words is broken")
 		}
 		d.words[head[0]].add(string(d.wordBytes(at+wordHeader, size)))
 		at += wordHeader + size

@@ -136,7 +136,6 @@ func (d *Day) cell(k *cellKey, plan *plan) (int, bool) {
 		return 0, false
 	}
 	rec, i := d.add(cellsSection)
-	clear(rec)
 	storeCellKey(rec, k)
 	d.cells.put(h, i, d.cellHash)
 	d.cubeCells[k.cube]++

@@ -1,6 +1,9 @@
 package aggregate
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // Memory is the bytes in which a Day keeps all it knows. They are zero at first.
 type Memory interface {
@@ -26,17 +29,19 @@ func (m *HeapMemory) Grow(size int) ([]byte, error) {
 	return m.b, nil
 }
 
-// section is an array of records of one size that grows by chunks, each twice as large as the one before, so that nothing
-// ever moves. Its length and the chunks' places stand in the memory's header.
+// section is an array of records of one size that grows by chunks, of which the next four are each as large as the four
+// before together: nothing ever moves, and at most a quarter is room for more. Its length and the chunks' places stand in the
+// memory's header.
 type section struct {
-	at       int // where its header lies
-	size     int // bytes of a record
-	first    int // records of the first chunk, a power of two
-	perChunk [maxChunks]int
+	at   int // where its header lies
+	size int // bytes of a record
+	// first is how many records each of the first four chunks holds, as a power of two.
+	first uint
+	room  int // records that fit in the chunks there are
 }
 
 const (
-	maxChunks     = 30
+	maxChunks     = 4 * 22
 	sectionHeader = 8 + 8 + maxChunks*8 // length, saved length, chunk offsets
 )
 
@@ -47,13 +52,11 @@ func (s *section) setLen(b []byte, n int)   { le.PutUint64(b[s.at:], uint64(n)) 
 func (s *section) saved(b []byte) int       { return int(le.Uint64(b[s.at+8:])) }
 func (s *section) setSaved(b []byte, n int) { le.PutUint64(b[s.at+8:], uint64(n)) }
 
-// place is the chunk of record i and the record's position in it.
+// place is the chunk of record i and the record's position in it. The chunks 4g to 4g+3 hold 2^(first+g) records each.
 func (s *section) place(i int) (chunk, pos int) {
-	for n := s.first; i >= n; n <<= 1 {
-		i -= n
-		chunk++
-	}
-	return chunk, i
+	g := uint(bits.Len(uint(i>>(s.first+2)+1)) - 1)
+	i -= (1<<g - 1) << (s.first + 2)
+	return int(4*g) + i>>(s.first+g), i & (1<<(s.first+g) - 1)
 }
 
 // record is the bytes of record i, which must be below the reserved number.
@@ -63,17 +66,8 @@ func (s *section) record(b []byte, i int) []byte {
 	return b[off : off+s.size : off+s.size]
 }
 
-// capacity is how many records fit in the chunks there are.
-func (s *section) capacity(b []byte) int {
-	n := 0
-	for c := range maxChunks {
-		if le.Uint64(b[s.at+16+c*8:]) == 0 {
-			break
-		}
-		n += s.first << c
-	}
-	return n
-}
+// chunkRecords is how many records the chunk holds.
+func (s *section) chunkRecords(chunk int) int { return 1 << (s.first + uint(chunk/4)) }
 
 // chunks is how many chunks there are.
 func (s *section) chunks(b []byte) int {

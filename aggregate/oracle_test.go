@@ -45,8 +45,13 @@ func (o *oracle) cell(c *schema.Cube, at int64, v [schema.NumDimensions]string) 
 	}
 	if o.cells[cell] == nil {
 		o.cells[cell] = &who{
-			map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{},
-			map[string]bool{}, schema.Deltas{},
+			map[string]bool{},
+			map[string]bool{},
+			map[string]bool{},
+			map[string]bool{},
+			map[string]bool{},
+			map[string]bool{},
+			schema.Deltas{},
 		}
 	}
 	return o.cells[cell]
@@ -153,8 +158,10 @@ func (o *oracle) rows(k int) map[schema.Cell]schema.Deltas {
 			days[total] = &who{visitors: map[string]bool{}, visits: map[string]bool{}, entryVisitors: map[string]bool{}, exitVisitors: map[string]bool{}}
 		}
 		for _, m := range [][2]map[string]bool{
-			{days[total].visitors, w.visitors}, {days[total].visits, w.visits},
-			{days[total].entryVisitors, w.entryVisitors}, {days[total].exitVisitors, w.exitVisitors},
+			{days[total].visitors, w.visitors},
+			{days[total].visits, w.visits},
+			{days[total].entryVisitors, w.entryVisitors},
+			{days[total].exitVisitors, w.exitVisitors},
 		} {
 			for id := range m[1] {
 				m[0][id] = true
@@ -273,6 +280,7 @@ func visitsOf(events []*aggregate.Event) map[aggregate.Key][]*oracleVisit {
 // TestEveryCellIsExact compares every cell of every cube with the oracle, over random days in zones with odd offsets and on
 // days on which the clock changes; the memory is opened again, and groups are undone and done again, at random.
 func TestEveryCellIsExact(t *testing.T) {
+	t.Parallel()
 	seeds := uint64(1500)
 	if testing.Short() {
 		seeds = 300

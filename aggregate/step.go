@@ -82,7 +82,7 @@ func (d *Day) Step(ev *Event, out []schema.Increment) ([]schema.Increment, error
 		d.active[s.v.last/60]--
 	}
 	s.count(since)
-	i = s.store(i)
+	s.store(i)
 	d.active[s.v.last/60]++
 	return s.out, nil
 }
@@ -104,19 +104,17 @@ func (d *Day) room() error {
 	return nil
 }
 
-func (s *step) store(i int) int {
+func (s *step) store(i int) {
 	d := s.d
 	s.v.last = uint32(s.now - d.start)
 	s.v.lastHour = uint8(s.hour)
 	if i >= 0 {
 		s.v.store(d.record(visitorsSection, i))
-		return i
+		return
 	}
 	rec, i := d.add(visitorsSection)
-	clear(rec)
 	s.v.store(rec)
 	d.visitors.put(s.v.key[0], i, d.visitorHash)
-	return i
 }
 
 // count is the step's order: who, which visit, which page, then the counters.
