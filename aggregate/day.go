@@ -133,10 +133,8 @@ func Open(cfg Config, mem Memory) (*Day, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	for i := range d.sections {
-		for c := range d.sections[i].chunks(d.b) {
-			d.sections[i].room += d.sections[i].chunkRecords(c)
-		}
+	if err := d.checkSections(); err != nil {
+		return nil, d.damaged(err)
 	}
 	return d, d.rebuild()
 }
@@ -264,12 +262,14 @@ func (d *Day) visitorKey(i int) Key {
 	return Key{le.Uint64(b), le.Uint64(b[8:])}
 }
 
-// add appends a record, for which there must be room, and returns its bytes and number. The bytes are those of an undone
-// record, if there was one.
+// add appends a record of zeros, for which there must be room, and returns its bytes and number. It is zero before it counts,
+// so that a process which dies here leaves no record that makes no sense.
 func (d *Day) add(sec int) ([]byte, int) {
 	n := d.len(sec)
+	rec := d.record(sec, n)
+	clear(rec)
 	d.sections[sec].setLen(d.b, n+1)
-	return d.record(sec, n), n
+	return rec, n
 }
 
 // keep puts a record on the undo list before it changes.
@@ -320,7 +320,10 @@ func (d *Day) reserve(sec, n int) error {
 // rebuild makes all that lies on the heap from what lies in the memory.
 func (d *Day) rebuild() error {
 	if err := d.rebuildWords(); err != nil {
-		return err
+		return d.damaged(err)
+	}
+	if err := d.checkRecords(); err != nil {
+		return d.damaged(err)
 	}
 	d.active = make([]uint32, (d.end-d.start)/60+1)
 	d.visitors.reset(d.len(visitorsSection))
@@ -358,12 +361,12 @@ func (d *Day) rebuildWords() error {
 	n := d.len(wordsSection)
 	for at := 0; at < n; {
 		if at+wordHeader > n {
-			return fmt.Errorf("open day %s of site %d: the list of words is broken", d.cfg.Day, d.cfg.Site)
+			return errors.New("the list of words is broken")
 		}
 		head := d.wordBytes(at, wordHeader)
 		size := int(le.Uint16(head[1:]))
 		if int(head[0]) >= len(d.words) || at+wordHeader+size > n {
-			return fmt.Errorf("open day %s of site %d: the list of words is broken", d.cfg.Day, d.cfg.Site)
+			return errors.New("the list of words is broken")
 		}
 		d.words[head[0]].add(string(d.wordBytes(at+wordHeader, size)))
 		at += wordHeader + size

@@ -140,11 +140,9 @@ func (d *Day) cell(k *cellKey, plan *plan) (int, bool) {
 		return 0, false
 	}
 	rec, i := d.add(cellsSection)
-	clear(rec)
 	storeCellKey(rec, k)
 	if plan.guards {
-		sums, n := d.add(hiddenSection)
-		clear(sums)
+		_, n := d.add(hiddenSection)
 		le.PutUint32(rec[cellHiddenAt:], uint32(n+1))
 	}
 	d.cells.put(h, i, d.cellHash)

@@ -309,6 +309,7 @@ func hide(sums map[schema.Cell]schema.Deltas, start int64, k int) map[schema.Cel
 // TestEveryCellIsExact compares every cell of every cube with the oracle, over random days in zones with odd offsets and on
 // days on which the clock changes; the memory is opened again, and groups are undone and done again, at random.
 func TestEveryCellIsExact(t *testing.T) {
+	t.Parallel()
 	seeds := uint64(1500)
 	if testing.Short() {
 		seeds = 300

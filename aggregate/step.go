@@ -124,7 +124,6 @@ func (s *step) store(i int) {
 		return
 	}
 	rec, i := d.add(visitorsSection)
-	clear(rec)
 	s.v.store(rec)
 	d.visitors.put(s.v.key[0], i, d.visitorHash)
 }

@@ -102,8 +102,10 @@ func TestDamage(t *testing.T) {
 		{"whole", false, 0, func(b []byte) []byte { return b }, all + "; last 3"},
 		{"last byte missing", false, 0, func(b []byte) []byte { return b[:len(b)-1] }, "/a=3 /b=1; cut 48; last 2"},
 		{"half a head", false, 0, func(b []byte) []byte { return b[:r(2)+7] }, "/a=3 /b=1; cut 7; last 2"},
-		{"zeros at the end", false, 0, func(b []byte) []byte { return append(b, make([]byte, 64)...) },
-			all + "; cut 64; last 3"},
+		{
+			"zeros at the end", false, 0, func(b []byte) []byte { return append(b, make([]byte, 64)...) },
+			all + "; cut 64; last 3",
+		},
 		{"rubbish at the end", false, 0, func(b []byte) []byte { return append(b, "rubbish"...) }, all + "; cut 7; last 3"},
 		{"no groups left", false, 0, func(b []byte) []byte { return b[:r(0)+1] }, "cut 1; last 0"},
 		{"flip in the newest record", false, 0, flip(r(2) + 25), "/a=3 /b=1; cut 49; last 2"},
@@ -114,17 +116,25 @@ func TestDamage(t *testing.T) {
 		{"magic", false, 0, flip(1), "damaged: segment 1 byte 0: not a journal segment"},
 		{"empty file", false, 0, func([]byte) []byte { return []byte{} }, "damaged: segment 1 byte 0: shorter than a header"},
 		{"os: flip in the middle of the newest", false, journal.SyncOS, flip(r(1) + 21), "/a=1 /b=1; cut 75; last 1"},
-		{"older record again", false, 0, func(b []byte) []byte { return append(b, b[r(1):r(2)]...) },
-			all + "; cut 26; last 3"},
+		{
+			"older record again", false, 0, func(b []byte) []byte { return append(b, b[r(1):r(2)]...) },
+			all + "; cut 26; last 3",
+		},
 		{"record twice", false, 0, func(b []byte) []byte { return append(b, b[r(2):]...) }, all + "; cut 49; last 3"},
 
 		{"sealed: whole", true, 0, func(b []byte) []byte { return b }, all + "; /a=56 /b=1 /d=1; last 6"},
-		{"sealed: last byte missing", true, 0, func(b []byte) []byte { return b[:len(b)-1] },
-			"damaged: segment 1 byte %2: record is cut off"},
-		{"sealed: last group missing", true, 0, func(b []byte) []byte { return b[:r(2)] },
-			"damaged: segment 1 byte %2: groups after 2 are missing, up to 3"},
-		{"sealed: rubbish at the end", true, 0, func(b []byte) []byte { return append(b, "rubbish"...) },
-			all + "; /a=56 /b=1 /d=1; last 6"},
+		{
+			"sealed: last byte missing", true, 0, func(b []byte) []byte { return b[:len(b)-1] },
+			"damaged: segment 1 byte %2: record is cut off",
+		},
+		{
+			"sealed: last group missing", true, 0, func(b []byte) []byte { return b[:r(2)] },
+			"damaged: segment 1 byte %2: groups after 2 are missing, up to 3",
+		},
+		{
+			"sealed: rubbish at the end", true, 0, func(b []byte) []byte { return append(b, "rubbish"...) },
+			all + "; /a=56 /b=1 /d=1; last 6",
+		},
 		{"sealed: a group that was given up", true, 0, func(b []byte) []byte {
 			more := segments(t, true, 0)[1]
 			return append(b, more[48:]...)

@@ -90,6 +90,36 @@ func (p *Pipeline) Drop(site schema.SiteID, at time.Time, reason, agent string) 
 	p.machine.drops.add(site, at.Unix(), reason, agent)
 }
 
+// Ready is why an event would be refused now, or nil. What is wrong is tried to be put right first, as for an event.
+func (p *Pipeline) Ready() error {
+	var err error
+	if !p.do(func(m *machine) { err = m.accepts() }) {
+		return fmt.Errorf("%w: closing", ErrBusy)
+	}
+	return err
+}
+
+// Secrets calls salt with the salt of each open day, and key with at most maxKeys keys of visitors of all days together; it
+// returns how many visitors there are. It is there for the proof that none of them is on disk: forget what it yields.
+// Nothing is counted meanwhile.
+func (p *Pipeline) Secrets(maxKeys int, salt func([16]byte), key func(aggregate.Key)) (visitors int) {
+	p.do(func(m *machine) {
+		for _, d := range m.days {
+			salt(d.core.Salt())
+			visitors += d.core.Visitors()
+			d.core.Keys(func(k aggregate.Key) bool {
+				if maxKeys <= 0 {
+					return false
+				}
+				maxKeys--
+				key(k)
+				return true
+			})
+		}
+	})
+	return visitors
+}
+
 // Active is how many visitors the site had in the last five minutes.
 func (p *Pipeline) Active(site schema.SiteID) int {
 	n := 0

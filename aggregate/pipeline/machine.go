@@ -74,11 +74,7 @@ func newMachine(cfg *Config, t tables, j *journal.Journal, salts *saltBook, out 
 
 // handle counts the events of requests and sets their answers: after it, an answer of nil is durable.
 func (m *machine) handle(requests []*request) {
-	err := m.ready()
-	if err == nil {
-		err = m.journal.Room()
-	}
-	if err != nil {
+	if err := m.accepts(); err != nil {
 		for _, r := range requests {
 			r.err = busy(err)
 		}
@@ -93,6 +89,14 @@ func (m *machine) handle(requests []*request) {
 	clear(m.incs) // their strings may lie in a table that goes away
 	m.incs = m.incs[:0]
 	m.out.add(m.journal.Sealed())
+}
+
+// accepts is why no request can be counted now, or nil.
+func (m *machine) accepts() error {
+	if err := m.ready(); err != nil {
+		return err
+	}
+	return m.journal.Room()
 }
 
 func busy(err error) error { return fmt.Errorf("%w: %w", ErrBusy, err) }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -238,14 +239,18 @@ func (p *Pipeline) run() {
 	}
 }
 
-// gather takes what waits already, so that it shares one sync.
+// gather takes what waits already, so that it shares one sync. It lets the others run first, for as long as that brings more.
 func (p *Pipeline) gather(group []*request) []*request {
 	for n := len(group[0].events); n < maxGroupEvents; {
 		select {
 		case r := <-p.queue:
 			group = append(group, r)
 			n += len(r.events)
+			continue
 		default:
+		}
+		runtime.Gosched()
+		if len(p.queue) == 0 {
 			return group
 		}
 	}

@@ -8,15 +8,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"time"
 )
 
-// Records keeps documents. Reading is from memory and never fails.
+// Records keeps documents. Reading is from memory and never fails. *clickhouse.Records is one.
 type Records interface {
 	// Get returns the document, which is not changed, or false when there is none.
 	Get(kind, id string) ([]byte, bool)
-	// All returns the documents of a kind by id. They are not changed.
-	All(kind string) map[string][]byte
+	// Docs are the documents of a kind with their ids. They are not changed; documents may be written and deleted
+	// meanwhile.
+	Docs(kind string) iter.Seq2[string, []byte]
 	Put(ctx context.Context, kind, id string, doc []byte) error
 	// Delete removes a document. That there is none is no error.
 	Delete(ctx context.Context, kind, id string) error

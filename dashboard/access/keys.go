@@ -68,7 +68,7 @@ func (a *Access) AddKey(ctx context.Context, site schema.SiteID, name string) (s
 // Keys lists the keys that can read the site, the oldest first; those of all sites with AllSites.
 func (a *Access) Keys(site schema.SiteID) ([]Key, error) {
 	var keys []Key
-	for id, doc := range a.records.All(keyKind) {
+	for id, doc := range a.records.Docs(keyKind) {
 		var key Key
 		if err := json.Unmarshal(doc, &key); err != nil {
 			return nil, fmt.Errorf("read key %s: %w", id, err)
@@ -87,7 +87,7 @@ func (a *Access) Keys(site schema.SiteID) ([]Key, error) {
 func (a *Access) RevokeKey(ctx context.Context, name string) (Key, error) {
 	var found []string
 	var revoked Key
-	for id, doc := range a.records.All(keyKind) {
+	for id, doc := range a.records.Docs(keyKind) {
 		var key Key
 		if err := json.Unmarshal(doc, &key); err != nil {
 			return Key{}, fmt.Errorf("read key %s: %w", id, err)
@@ -109,7 +109,8 @@ func (a *Access) RevokeKey(ctx context.Context, name string) (Key, error) {
 	return revoked, nil
 }
 
-// CheckKey counts a request of the key for the site and returns nil when it may be answered, ErrInvalidKey or a *LimitError.
+// CheckKey counts a request of the key for the site and returns nil when it may be answered, ErrInvalidKey or a
+// *LimitError.
 func (a *Access) CheckKey(plain string, site schema.SiteID) error {
 	id := fingerprint(plain)
 	var key Key

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// maxLimited is how many keys or addresses are counted at once. Beyond it the oldest count is forgotten: an attacker with that
-// many addresses gets tries back, and memory does not grow.
+// maxLimited is how many keys or addresses are counted at once. Beyond it the oldest count is forgotten: an attacker
+// with that many addresses gets tries back, and memory does not grow.
 const maxLimited = 10_000
 
 // limits counts what is done in the name of somebody: at most so much in a period that begins with the first time.

@@ -44,6 +44,8 @@ type User struct {
 type Session struct {
 	User string    `json:"user"`
 	Ends time.Time `json:"ends"`
+	// Password names the stored hash that the user signed in with: with another one the session is over.
+	Password string `json:"password"`
 }
 
 // ErrLogin says that the name or the password is wrong, not which.
@@ -88,10 +90,15 @@ func (a *Access) AddUser(ctx context.Context, name, password string) error {
 }
 
 // HasUsers reports whether anybody could sign in.
-func (a *Access) HasUsers() bool { return len(a.records.All(userKind)) > 0 }
+func (a *Access) HasUsers() bool {
+	for range a.records.Docs(userKind) {
+		return true
+	}
+	return false
+}
 
-// Login checks the password and opens a session. It returns the session's token, which is the user's alone, or ErrLogin or a
-// *LimitError.
+// Login checks the password and opens a session. It returns the session's token, which is the user's alone, or
+// ErrLogin or a *LimitError.
 func (a *Access) Login(ctx context.Context, name, password string, from netip.Addr) (string, Session, error) {
 	address := loginAddress(from)
 	if err := a.logins.take(address, a.now()); err != nil {
@@ -124,7 +131,9 @@ func (a *Access) Login(ctx context.Context, name, password string, from netip.Ad
 		return "", Session{}, err
 	}
 	token := base64.RawURLEncoding.EncodeToString(secret(tokenBytes))
-	session := Session{User: name, Ends: now.UTC().Add(SessionLifetime).Truncate(time.Second)}
+	session := Session{
+		User: name, Ends: now.UTC().Add(SessionLifetime).Truncate(time.Second), Password: fingerprint(user.Hash),
+	}
 	if err := a.put(ctx, sessionKind, fingerprint(token), session); err != nil {
 		return "", Session{}, fmt.Errorf("open a session: %w", err)
 	}
@@ -142,7 +151,8 @@ func loginAddress(from netip.Addr) string {
 	return from.String()
 }
 
-// Session returns the session of a token, or false when there is none, it is over, or its user is gone.
+// Session returns the session of a token, or false when there is none, it is over, or its user is gone or has a new
+// password.
 func (a *Access) Session(token string) (Session, bool, error) {
 	if token == "" {
 		return Session{}, false, nil
@@ -152,8 +162,12 @@ func (a *Access) Session(token string) (Session, bool, error) {
 	if err != nil || !ok || !a.now().Before(session.Ends) {
 		return Session{}, false, err
 	}
-	_, ok = a.records.Get(userKind, session.User)
-	return session, ok, nil
+	var user User
+	ok, err = a.get(userKind, session.User, &user)
+	if err != nil || !ok || fingerprint(user.Hash) != session.Password {
+		return Session{}, false, err
+	}
+	return session, true, nil
 }
 
 // Logout ends the session of a token. That there is none is no error.
@@ -170,7 +184,7 @@ func (a *Access) Logout(ctx context.Context, token string) error {
 
 // endSessions ends the sessions that are over for a reason.
 func (a *Access) endSessions(ctx context.Context, over func(Session) bool) error {
-	for id, doc := range a.records.All(sessionKind) {
+	for id, doc := range a.records.Docs(sessionKind) {
 		var s Session
 		if err := json.Unmarshal(doc, &s); err != nil {
 			return fmt.Errorf("read session %s: %w", id, err)

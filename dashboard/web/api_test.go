@@ -37,6 +37,8 @@ type result struct {
 	Dimensions []string  `json:"dimensions"`
 }
 
+const placeNote = "IP geolocation by Somebody (https://places.example/free), March 2026."
+
 const refusal = `event:page and event:name are not counted together; remove one, or declare a segment`
 
 // values are the canned rows: each value's number of visitors.
@@ -57,13 +59,16 @@ var values = map[string][]struct {
 		{"/e", 40},
 		{"/f", 30},
 	},
-	"visit:entry_page": {{"/", 700}},
-	"visit:source":     {{"Direct / None", 600}, {"Google", 500}},
-	"visit:channel":    {{"Direct", 600}, {"Organic Search", 500}},
-	"visit:country":    {{"NL", 800}, {"(other)", 300}, {"DE", 134}},
-	"visit:city":       {{"2759794:Amsterdam", 400}},
-	"visit:browser":    {{"Firefox", 700}},
-	"event:name":       {{"Signup", 33}},
+	"visit:entry_page":   {{"/", 700}},
+	"visit:source":       {{"Direct / None", 600}, {"Google", 500}},
+	"visit:channel":      {{"Direct", 600}, {"Organic Search", 500}},
+	"visit:country":      {{"NL", 800}, {"(other)", 300}, {"DE", 134}},
+	"visit:city":         {{"2759794:Amsterdam", 400}},
+	"visit:region":       {{"NL-NH", 410}, {"(other)", 20}},
+	"visit:exit_page":    {{"/thanks", 333}},
+	"visit:utm_campaign": {{"spring", 44}},
+	"visit:browser":      {{"Firefox", 700}},
+	"event:name":         {{"Signup", 33}},
 }
 
 // metricOf is the canned value of a metric where there are so many visitors.
@@ -112,16 +117,21 @@ func (a *cannedAPI) answer(r *http.Request) (int, any) {
 		a.signedIn = true
 		return 200, map[string]bool{"ok": true}
 	}
+	if r.URL.Path == "/api/logout" {
+		a.signedIn = false
+		return 200, map[string]bool{"ok": true}
+	}
 	if !a.signedIn {
 		return 401, map[string]string{"error": "sign in first"}
 	}
 	switch r.URL.Path {
 	case "/api/me":
-		return 200, map[string]string{"user": "ada"}
+		return 200, map[string]string{"user": "ada", "place_note": placeNote}
 	case "/api/sites":
 		return 200, []map[string]string{
 			{"site": "example.com", "timezone": "Europe/Amsterdam"},
 			{"site": "new.example", "timezone": "Asia/Kathmandu"},
+			{"site": "odd.example", "timezone": "Mars/Olympus_Mons"},
 		}
 	case "/api/v1/stats/realtime/visitors":
 		return 200, map[string]int{"example.com": 7}[r.URL.Query().Get("site_id")]
@@ -161,12 +171,12 @@ func (a *cannedAPI) query(q question) (int, any) {
 			results = []result{{Metrics: make([]float64, len(q.Metrics)), Dimensions: []string{}}}
 		}
 	case strings.HasPrefix(q.Dimensions[0], "time:") && q.Site != "new.example":
-		amsterdam, err := time.LoadLocation("Europe/Amsterdam")
+		labels, err := timeLabels(q)
 		if err != nil {
-			return 500, map[string]string{"error": err.Error()}
+			return 400, map[string]string{"error": err.Error()}
 		}
-		for i := range 5 {
-			add(float64(100+50*i), time.Now().In(amsterdam).AddDate(0, 0, i-4).Format(time.DateOnly))
+		for i, label := range labels {
+			add(float64(100+50*i), label)
 		}
 	case q.Site != "new.example":
 		for _, v := range values[q.Dimensions[0]] {
@@ -175,7 +185,36 @@ func (a *cannedAPI) query(q question) (int, any) {
 			}
 		}
 	}
-	return 200, map[string]any{"results": results, "meta": map[string]any{}, "query": q}
+	meta := map[string]any{}
+	if slices.Contains(q.Dimensions, "visit:channel") || strings.Contains(fmt.Sprintf("%s", q.Filters), "visit:channel") {
+		warning := map[string]string{"code": "joined_tuples", "warning": "added up"}
+		meta["metric_warnings"] = map[string]any{"visitors": warning}
+	}
+	return 200, map[string]any{"results": results, "meta": meta, "query": q}
+}
+
+// timeLabels are those of the last five buckets of the days that were asked for, as the server writes them.
+func timeLabels(q question) ([]string, error) {
+	days, ok := q.Range.([]any)
+	if !ok || len(days) != 2 {
+		return nil, fmt.Errorf("date_range %v", q.Range)
+	}
+	last, err := time.Parse("2006-01-02", fmt.Sprint(days[1]))
+	if err != nil {
+		return nil, err
+	}
+	var labels []string
+	for i := range 5 {
+		switch q.Dimensions[0] {
+		case "time:hour":
+			labels = append(labels, last.Add(time.Duration(i)*time.Hour).Format(time.DateTime))
+		case "time:day":
+			labels = append(labels, last.AddDate(0, 0, i-4).Format(time.DateOnly))
+		case "time:month":
+			labels = append(labels, last.AddDate(0, i-4, 1-last.Day()).Format(time.DateOnly))
+		}
+	}
+	return labels, nil
 }
 
 // asked reports whether a question with this dimension and exactly this filter ("" for none) came in.
@@ -190,5 +229,15 @@ func (a *cannedAPI) asked(dimension, filter string) bool {
 			}
 		}
 		return slices.Contains(q.Dimensions, dimension) && strings.TrimSpace(got) == filter
+	})
+}
+
+// askedFor reports whether a question about just these days came in.
+func (a *cannedAPI) askedFor(from, to string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.ContainsFunc(a.questions, func(q question) bool {
+		days, _ := q.Range.([]any)
+		return len(days) == 2 && days[0] == from && days[1] == to
 	})
 }

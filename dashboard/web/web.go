@@ -1,5 +1,6 @@
-// Package web is the dashboard's page: its sources (TypeScript and Preact, in src) and their built form (dist), which is
-// committed and embedded, so that building Turf needs Go only. After a change of src: "npm ci" once, then "go generate".
+// Package web is the dashboard's page: its sources (TypeScript and Preact, in src) and their built form (dist), which
+// is committed and embedded, so that building Turf needs Go only. After a change of src: "npm ci" once, then "go
+// generate".
 package web
 
 //go:generate go run ./build
@@ -40,8 +41,8 @@ var types = map[string]string{
 // encodings are the compressed forms of a file, the smallest first.
 var encodings = []struct{ name, suffix string }{{"br", ".br"}, {"gzip", ".gz"}}
 
-// Handler serves the dashboard: the hashed files below /assets/, and for every other path the page, which reads from its
-// address what to show. Only GET and HEAD are answered. It may be used by many goroutines.
+// Handler serves the dashboard: the hashed files below /assets/, and for every other path the page, which reads from
+// its address what to show. Only GET and HEAD are answered. It may be used by many goroutines.
 func Handler() http.Handler {
 	files, err := fs.Sub(dist, "dist")
 	if err != nil {

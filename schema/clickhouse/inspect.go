@@ -49,8 +49,8 @@ func (db *DB) SmallCells(
 	rows, err := db.Select(ctx, smallCellsQuery(cube), map[string]string{
 		"site":  strconv.FormatUint(uint64(site), 10),
 		"cube":  cube.Name,
-		"from":  strconv.FormatInt(from.Unix(), 10),
-		"to":    strconv.FormatInt(to.Unix(), 10),
+		"from":  fmt.Sprintf("%010d", from.Unix()), // ten digits, or it could be read as a year
+		"to":    fmt.Sprintf("%010d", to.Unix()),
 		"other": schema.Other,
 		"k":     strconv.Itoa(k),
 		"limit": strconv.Itoa(limit),

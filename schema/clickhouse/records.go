@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -175,6 +176,18 @@ func (r *Records) Get(kind, id string) ([]byte, bool) {
 
 // All returns the documents of the kind by id. The slice must not be changed.
 func (r *Records) All(kind string) []Record { return r.current.Load().byKind[kind] }
+
+// Docs are the documents of the kind with their ids, by id, as they were at the call. They must not be changed.
+func (r *Records) Docs(kind string) iter.Seq2[string, []byte] {
+	list := r.All(kind)
+	return func(yield func(id string, doc []byte) bool) {
+		for _, record := range list {
+			if !yield(record.ID, record.Doc) {
+				return
+			}
+		}
+	}
+}
 
 // Put writes a document, which must be JSON, in place of the one with the same kind and id. When it fails, the
 // document may be written nevertheless (the answer was lost), and shows up with the next refresh.

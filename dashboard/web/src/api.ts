@@ -13,6 +13,7 @@ export interface Site {
 export interface Me {
   open?: boolean;
   user?: string;
+  place_note?: string; // where the places come from, and how old that is
 }
 
 /** An answer other than success, with the server's own words. status 0: no answer at all. */
@@ -29,16 +30,22 @@ export interface Question {
   dimensions?: string[];
   filters?: Filter[];
   search?: { dimension: string; text: string }; // values that contain the text, in any case
+  without?: { dimension: string; value: string }; // all values but one
   limit?: number;
   offset?: number;
 }
 
 export interface Answer {
   rows: { dimensions: string[]; values: (number | null)[] }[];
+  warnings: Partial<Record<Metric, Warning>>;
 }
+
+/** What there is to know of a metric's numbers: see meta.metric_warnings of the server's package stats. */
+export type Warning = "joined_tuples" | "small_groups_hidden";
 
 interface WireAnswer {
   results: { metrics: (number | null)[]; dimensions: string[] }[];
+  meta?: { metric_warnings?: Partial<Record<Metric, { code: Warning }>> };
 }
 
 /** Called when the server says that nobody is signed in (any more). */
@@ -101,6 +108,7 @@ export async function current(site: string, signal?: AbortSignal): Promise<numbe
 export function wireQuestion(q: Question): Record<string, unknown> {
   const filters: (WireFilter | [...WireFilter, object])[] = toWire(q.filters ?? []);
   if (q.search) filters.push(["contains", q.search.dimension, [q.search.text], { case_sensitive: false }]);
+  if (q.without) filters.push(["is_not", q.without.dimension, [q.without.value]]);
   const body: Record<string, unknown> = {
     site_id: q.site,
     metrics: q.metrics,
@@ -114,5 +122,7 @@ export function wireQuestion(q: Question): Record<string, unknown> {
 
 export async function ask(q: Question, signal?: AbortSignal): Promise<Answer> {
   const answer = (await post("/api/v2/query", wireQuestion(q), signal)) as WireAnswer;
-  return { rows: answer.results.map((r) => ({ dimensions: r.dimensions, values: r.metrics })) };
+  const warnings: Answer["warnings"] = {};
+  for (const [metric, w] of Object.entries(answer.meta?.metric_warnings ?? {})) warnings[metric as Metric] = w.code;
+  return { rows: answer.results.map((r) => ({ dimensions: r.dimensions, values: r.metrics })), warnings };
 }

@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import * as api from "./api";
 import { Header } from "./header";
-import { Footer, Notice, Waiting } from "./parts";
+import { Footer, Guard, Notice, Waiting } from "./parts";
 import { Login } from "./login";
 import { useView } from "./navigate";
 import { SitePage } from "./site";
@@ -58,7 +58,7 @@ export function App() {
       {view.site === ""
         ? <SiteList sites={session.sites} />
         : site
-        ? <SitePage key={site.site} site={site} view={view} />
+        ? <Guard key={site.site}><SitePage site={site} view={view} placeNote={session.me.place_note} /></Guard>
         : <Notice title={`No site ${view.site} here`}>
             Add it with <code>turf site add {view.site}</code>, or choose another one above.
           </Notice>}

@@ -1,13 +1,13 @@
 // All values of a dimension in a window of its own, with more numbers and a search.
 
 import { useEffect, useState } from "preact/hooks";
-import { APIError, type Answer, ask } from "./api";
+import { APIError, type Answer, ask, type Warning } from "./api";
 import { filterInfo } from "./filters";
 import * as fmt from "./format";
 import { useAnswer } from "./hooks";
 import { Search } from "./icons";
 import { label } from "./labels";
-import { type Metric, metrics } from "./metrics";
+import { type Metric, metrics, warningHelp } from "./metrics";
 import type { Tab } from "./panels";
 import { Dialog, Refusal } from "./parts";
 import type { Span } from "./period";
@@ -33,6 +33,7 @@ interface Props {
 interface Page {
   metrics: Metric[];
   rows: Answer["rows"];
+  warning: Warning | undefined; // of the first metric
   more: boolean;
 }
 
@@ -53,8 +54,11 @@ export function Details({ tab, site, view, span, total, onClose }: Props) {
     const question = (m: Metric[]): Promise<Answer> => ask({
       site, metrics: m, range: span, dimensions: [dimension], filters: view.filters, limit: most + 1,
       ...(text && !coded ? { search: { dimension, text } } : {}),
+      ...(tab.without ? { without: { dimension, value: tab.without } } : {}),
     }, signal);
-    const page = (m: Metric[], a: Answer): Page => ({ metrics: m, rows: a.rows.slice(0, most), more: a.rows.length > most });
+    const page = (m: Metric[], a: Answer): Page => ({
+      metrics: m, rows: a.rows.slice(0, most), warning: a.warnings[m[0]!], more: a.rows.length > most,
+    });
     try {
       return page(tab.details, await question(tab.details));
     } catch (err) {
@@ -95,6 +99,7 @@ export function Details({ tab, site, view, span, total, onClose }: Props) {
           </table>
         )}
         {found?.length === 0 && <p class="none">Nothing found</p>}
+        {data?.warning && <p class="note">{warningHelp[data.warning]}</p>}
         {data?.more && !coded && (
           <button type="button" class="quiet more" onClick={() => setLimit((n) => n + pageRows)}>Show more</button>
         )}

@@ -24,14 +24,14 @@ export function GettingStarted({ site }: { site: string }) {
         <h1>{site} is ready to count</h1>
         <p>Put this line into the <code>&lt;head&gt;</code> of every page. It sets no cookie and needs no consent banner.</p>
         <div class="tag">
-          <pre tabIndex={0} aria-label="Script tag"><code>{tag}</code></pre>
+          <pre aria-label="Script tag"><code>{tag}</code></pre>
           {"clipboard" in navigator && (
             <button type="button" class="primary" onClick={copy}>{copied ? "Copied" : "Copy"}</button>
           )}
         </div>
         <p>Or count what has already happened, from your web server's log:</p>
         <div class="tag">
-          <pre tabIndex={0} aria-label="Command"><code>turf import log --site {site} access.log.gz</code></pre>
+          <pre aria-label="Command"><code>turf import log --site {site} access.log.gz</code></pre>
         </div>
         <p class="first" role="status"><span class="dot on" /> Waiting for the first visit…</p>
       </section>

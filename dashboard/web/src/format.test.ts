@@ -25,6 +25,21 @@ test("shares and changes", () => {
   assert.equal(fmt.difference(metrics.visitors, 43, 40), 8);
 });
 
+test("a span leaves out the year that is today's", () => {
+  const week = { from: "2026-11-18", to: "2026-11-24" };
+  const turn = { from: "2025-12-28", to: "2026-01-03" };
+  assert.match(fmt.span(week), /2026/);
+  assert.match(fmt.span(week, "2027-01-01"), /2026/);
+  assert.doesNotMatch(fmt.span(week, "2026-12-01"), /2026/);
+  assert.match(fmt.span(turn, "2026-01-03"), /2025.*2026/);
+  assert.doesNotMatch(fmt.span({ from: "2026-11-18", to: "2026-11-18" }, "2026-12-01"), /2026/);
+});
+
+test("what is no date is shown as it is", () => {
+  assert.equal(fmt.bucket("2026-11-18 14:00:00", "day"), "2026-11-18 14:00:00");
+  assert.equal(fmt.tick("soon", "day"), "soon");
+});
+
 test("values by kind", () => {
   assert.equal(fmt.value(metrics.visitors, null), "–");
   assert.equal(fmt.value(metrics.bounce_rate, 42), "42%");

@@ -80,7 +80,10 @@ export function difference(
 
 function dateFormat(options: Intl.DateTimeFormatOptions): (day: Day) => string {
   const format = new Intl.DateTimeFormat(locale, { timeZone: "UTC", ...options });
-  return (day) => format.format(new Date(`${day}T00:00:00Z`));
+  return (day) => {
+    const instant = Date.parse(`${day}T00:00:00Z`);
+    return Number.isNaN(instant) ? day : format.format(instant); // what is no date is shown as it is
+  };
 }
 
 const dayMonth = dateFormat({ day: "numeric", month: "short" });
@@ -92,11 +95,15 @@ const monthShort = dateFormat({ month: "short" });
 const rangeFormat = new Intl.DateTimeFormat(locale, {
   timeZone: "UTC", day: "numeric", month: "short", year: "numeric",
 });
+const rangeShort = new Intl.DateTimeFormat(locale, { timeZone: "UTC", day: "numeric", month: "short" });
 
-/** A span in words: "18–24 Nov 2026", or the weekday and date of one day. */
-export function span(s: Span): string {
-  if (s.from === s.to) return weekday(s.from);
-  return rangeFormat.formatRange(new Date(`${s.from}T00:00:00Z`), new Date(`${s.to}T00:00:00Z`));
+/** A span in words: "18–24 Nov 2026", or the weekday and date of one day. The year is left out where it is today's. */
+export function span(s: Span, today: Day = ""): string {
+  const year = today.slice(0, 4);
+  const sameYear = s.from.startsWith(year) && s.to.startsWith(year) && year !== "";
+  if (s.from === s.to) return (sameYear ? weekdayShort : weekday)(s.from);
+  const format = sameYear ? rangeShort : rangeFormat;
+  return format.formatRange(new Date(`${s.from}T00:00:00Z`), new Date(`${s.to}T00:00:00Z`));
 }
 
 export const date = dayMonthYear;

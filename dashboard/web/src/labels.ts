@@ -5,6 +5,9 @@ import type { FilterKey } from "./filters";
 /** What is hidden by the privacy rule or came after a limit, see design: no value of its own. */
 export const other = "(other)";
 
+/** What the server calls a value that is missing. */
+export const notSet = "(not set)";
+
 const unknown = "Unknown";
 
 let countryNames: Intl.DisplayNames | undefined;
@@ -36,7 +39,7 @@ function city(value: string): string {
 /** A dimension's value as text. */
 export function label(key: FilterKey, value: string): string {
   if (value === other) return "Other";
-  if (value === "" || value === "(not set)") return key === "source" ? "Direct / None" : unknown;
+  if (value === "" || value === notSet) return key === "source" ? "Direct / None" : unknown;
   switch (key) {
     case "country":
       return country(value);

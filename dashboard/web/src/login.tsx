@@ -11,7 +11,9 @@ export function Login({ onDone }: { onDone: () => void }) {
 
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
-    const form = new FormData(event.currentTarget as HTMLFormElement);
+    // What is in the fields counts, also when a password manager wrote it and no event told of it.
+    const element = event.currentTarget as HTMLFormElement;
+    const form = new FormData(element);
     setBusy(true);
     setError("");
     try {
@@ -21,6 +23,7 @@ export function Login({ onDone }: { onDone: () => void }) {
       const refused = err instanceof APIError && err.status === 401;
       setError(refused ? "That name and password do not go together." : (err as Error).message);
       setBusy(false);
+      element.querySelector<HTMLInputElement>("[name=password]")?.select();
     }
   };
 

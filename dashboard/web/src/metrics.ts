@@ -1,5 +1,6 @@
 // The numbers that are shown.
 
+import type { Warning } from "./api";
 import { type Filter, has } from "./filters";
 
 export type Metric =
@@ -31,6 +32,12 @@ export const metrics: Record<Metric, MetricInfo> = {
   },
   events: { title: "Events", short: "Count", kind: "count", help: "How often it happened." },
   exit_rate: { title: "Exit rate", short: "Exit rate", kind: "percent", help: "Exits here divided by views of this page." },
+};
+
+/** What the server's warnings mean. */
+export const warningHelp: Record<Warning, string> = {
+  joined_tuples: "At most so many: a visitor who came in several of these ways on one day counts for each.",
+  small_groups_hidden: "Without small groups: those of few visitors are hidden for privacy, and no filter finds them.",
 };
 
 /** Metrics that every question can be answered with, for when the full set is refused. */

@@ -1,18 +1,22 @@
 // The top numbers and the chart below them.
 
-import { APIError, ask, type Answer, type Site } from "./api";
+import { APIError, ask, type Answer, type Site, type Warning } from "./api";
 import { type Bucket, fill } from "./buckets";
 import { Chart } from "./chart";
+import { today as todayIn } from "./day";
 import type { Filter } from "./filters";
 import * as fmt from "./format";
 import { type Loaded, useAnswer } from "./hooks";
-import { basicMetrics, emptyValue, type Metric, metrics, topMetrics } from "./metrics";
+import { basicMetrics, emptyValue, type Metric, metrics, topMetrics, warningHelp } from "./metrics";
 import { go } from "./navigate";
 import { Refusal } from "./parts";
 import { type Interval, intervalOf, type Span } from "./period";
 import { defaultMetric, type View } from "./url";
 
-export type Numbers = Partial<Record<Metric, number | null>>;
+export interface Numbers {
+  values: Partial<Record<Metric, number | null>>;
+  warnings: Answer["warnings"];
+}
 
 /** Asks with the metrics wished for, and with the basic ones when the server refuses those. */
 async function askWithFallback(
@@ -31,10 +35,12 @@ async function askWithFallback(
 export async function topNumbers(site: string, span: Span, filters: Filter[], signal: AbortSignal): Promise<Numbers> {
   const { metrics: got, answer } = await askWithFallback(
     topMetrics(filters), (m) => ask({ site, metrics: m, range: span, filters }, signal));
-  return Object.fromEntries(got.map((m, i) => [m, answer.rows[0]?.values[i] ?? emptyValue(m)]));
+  const values = Object.fromEntries(got.map((m, i) => [m, answer.rows[0]?.values[i] ?? emptyValue(m)]));
+  return { values, warnings: answer.warnings };
 }
 
 interface Series {
+  interval: Interval; // of the buckets; that of the view may be another one until its answer is there
   metrics: Metric[];
   buckets: Bucket[];
 }
@@ -46,7 +52,7 @@ async function series(
     topMetrics(filters),
     (m) => ask({ site: site.site, metrics: m, range: span, filters, dimensions: [`time:${interval}`] }, signal));
   const rows = answer.rows.map((r) => ({ label: r.dimensions[0]!, values: r.values }));
-  return { metrics: got, buckets: fill(rows, span, interval, site.timezone, got.map(emptyValue), new Date()) };
+  return { interval, metrics: got, buckets: fill(rows, span, interval, site.timezone, got.map(emptyValue), new Date()) };
 }
 
 interface Props {
@@ -61,6 +67,7 @@ interface Props {
 
 export function Overview({ site, view, span, before, live, tick, top }: Props) {
   const { filters } = view;
+  const today = todayIn(site.timezone);
   const interval = intervalOf(span);
   const key = JSON.stringify([site.site, span, filters]);
   const previous = useAnswer(`${key} before`, 0, (signal) => topNumbers(site.site, before, filters, signal));
@@ -70,6 +77,7 @@ export function Overview({ site, view, span, before, live, tick, top }: Props) {
   const wished = topMetrics(filters);
   const metric = wished.includes(view.metric) ? view.metric : defaultMetric;
   const unfinished = live && interval === "hour";
+  const shown = now.data?.interval ?? interval;
   return (
     <section class="card overview" aria-label="Overview">
       {top.error && !top.data
@@ -78,7 +86,8 @@ export function Overview({ site, view, span, before, live, tick, top }: Props) {
           <ul class={`numbers ${top.loading ? "stale" : ""}`} aria-busy={top.loading}>
             {wished.map((m) => (
               <TopNumber
-                key={m} metric={m} value={top.data?.[m]} before={previous.loading ? undefined : previous.data?.[m]}
+                key={m} metric={m} value={top.data?.values[m]} warning={top.data?.warnings[m]}
+                before={previous.loading ? undefined : previous.data?.values[m]}
                 beforeSpan={before} unfinished={unfinished} waiting={top.data === undefined} on={m === metric}
                 onClick={() => go({ ...view, metric: m })}
               />
@@ -87,13 +96,13 @@ export function Overview({ site, view, span, before, live, tick, top }: Props) {
         )}
       <div class="legend" aria-hidden="true">
         <span class="key now">{metrics[metric].title}</span>
-        <span class="key before">{fmt.span(before)}</span>
+        <span class="key before">{fmt.span(before, today)}</span>
       </div>
       {now.error && !now.data
         ? <div class="chart-space"><Refusal status={now.error.status} reason={now.error.message} /></div>
         : <Chart
-            metric={metric} interval={interval} loading={now.loading}
-            now={column(now.data, metric)} before={then.loading ? [] : column(then.data, metric)}
+            metric={metric} interval={shown} loading={now.loading} now={column(now.data, metric)}
+            before={then.loading || then.data?.interval !== shown ? [] : column(then.data, metric)}
           />}
     </section>
   );
@@ -108,6 +117,7 @@ function column(s: Series | undefined, metric: Metric): Bucket[] {
 interface NumberProps {
   metric: Metric;
   value: number | null | undefined;
+  warning: Warning | undefined;
   before: number | null | undefined;
   beforeSpan: Span;
   unfinished: boolean; // the day is not over: counts cannot be judged yet
@@ -116,13 +126,16 @@ interface NumberProps {
   onClick: () => void;
 }
 
-function TopNumber({ metric, value, before, beforeSpan, unfinished, waiting, on, onClick }: NumberProps) {
+function TopNumber({ metric, value, warning, before, beforeSpan, unfinished, waiting, on, onClick }: NumberProps) {
   const info = metrics[metric];
   return (
     <li>
       <button type="button" class="number" aria-pressed={on} data-metric={metric} data-value={value ?? undefined} onClick={onClick}>
         <span class="number-title" title={info.help}>{info.title}</span>
-        <span class="number-value">{waiting ? <span class="bone" /> : fmt.value(info, value)}</span>
+        <span class="number-value" title={warning && warningHelp[warning]}>
+          {warning === "joined_tuples" && <><span class="most" aria-hidden="true">≤</span><span class="hidden">at most</span> </>}
+          {waiting ? <span class="bone" /> : fmt.value(info, value)}
+        </span>
         <Change
           metric={metric} value={value} before={before} beforeSpan={beforeSpan} unfinished={unfinished}
         />
@@ -131,7 +144,7 @@ function TopNumber({ metric, value, before, beforeSpan, unfinished, waiting, on,
   );
 }
 
-function Change({ metric, value, before, beforeSpan, unfinished }: Omit<NumberProps, "waiting" | "on" | "onClick">) {
+function Change({ metric, value, before, beforeSpan, unfinished }: Omit<NumberProps, "warning" | "waiting" | "on" | "onClick">) {
   const info = metrics[metric];
   const amount = fmt.difference(info, value, before);
   if (amount === undefined) return <span class="change">{"\u00a0"}</span>;

@@ -5,12 +5,12 @@ import { type Answer, ask } from "./api";
 import { Details } from "./details";
 import { filterInfo } from "./filters";
 import * as fmt from "./format";
-import { type Loaded, useAnswer } from "./hooks";
+import { useAnswer } from "./hooks";
 import { More } from "./icons";
 import { other } from "./labels";
-import { metrics } from "./metrics";
+import { metrics, warningHelp } from "./metrics";
 import type { PanelInfo, Tab } from "./panels";
-import { Refusal } from "./parts";
+import { Linked, Refusal } from "./parts";
 import type { Span } from "./period";
 import { RowName } from "./row";
 import type { View } from "./url";
@@ -24,36 +24,33 @@ interface Props {
   span: Span;
   tick: number;
   total: number | undefined; // visitors of the span, for percentages
+  note?: string | undefined; // stands below the rows
 }
 
-export function Panel({ panel, site, view, span, tick, total }: Props) {
+export function Panel({ panel, site, view, span, tick, total, note }: Props) {
   const [index, setIndex] = useState(0);
   const [open, setOpen] = useState(false);
   const id = useId();
   const tab = panel.tabs[index]!;
-  const { dimension } = filterInfo(tab.key);
-  const key = JSON.stringify([site, span, view.filters, tab.key]);
-  const answer = useAnswer(key, tick, (signal) => ask({
-    site, metrics: tab.metrics, range: span, dimensions: [dimension], filters: view.filters, limit: rowsShown + 1,
-  }, signal));
-  const many = (answer.data?.rows.length ?? 0) > rowsShown;
+  const tabs = panel.tabs.length > 1;
   return (
     <section class={`card panel ${panel.wide ? "wide" : ""}`} aria-labelledby={`${id}-title`} data-panel={panel.id}>
       <header class="panel-head">
         <h2 id={`${id}-title`}>{panel.title}</h2>
-        {panel.tabs.length > 1 && <Tabs id={id} tabs={panel.tabs} index={index} onPick={setIndex} label={panel.title} />}
+        {tabs && <Tabs id={id} tabs={panel.tabs} index={index} onPick={setIndex} label={panel.title} />}
       </header>
       <div
-        id={`${id}-body`} class="panel-body" aria-busy={answer.loading}
-        {...(panel.tabs.length > 1 ? { role: "tabpanel", "aria-labelledby": `${id}-tab-${index}` } : {})}
+        id={`${id}-body`} class="panel-body"
+        {...(tabs ? { role: "tabpanel", "aria-labelledby": `${id}-tab-${index}` } : {})}
       >
-        <Body tab={tab} answer={answer} view={view} total={total} />
+        <Values key={tab.key} tab={tab} site={site} view={view} span={span} tick={tick} total={total} />
       </div>
-      {many && (
+      <footer class="panel-foot">
+        {note && <p class="note"><Linked text={note} /></p>}
         <button type="button" class="quiet details-button" onClick={() => setOpen(true)}>
           <More /> Details<span class="hidden"> of {filterInfo(tab.key).plural}</span>
         </button>
-      )}
+      </footer>
       {open && <Details tab={tab} site={site} view={view} span={span} total={total} onClose={() => setOpen(false)} />}
     </section>
   );
@@ -90,22 +87,23 @@ function Tabs({ id, tabs, index, onPick, label: name }: TabsProps) {
   );
 }
 
-interface BodyProps {
-  tab: Tab;
-  answer: Loaded<Answer>;
-  view: View;
-  total: number | undefined;
-}
+type ValuesProps = Omit<Props, "panel" | "note"> & { tab: Tab };
 
-function Body({ tab, answer, view, total }: BodyProps) {
-  const { title, plural } = filterInfo(tab.key);
+/** The values of one tab. Each tab has its own, so that it never shows those of another one under its name. */
+function Values({ tab, site, view, span, tick, total }: ValuesProps) {
+  const { dimension, title, plural } = filterInfo(tab.key);
+  const answer = useAnswer(JSON.stringify([site, span, view.filters]), tick, (signal) => ask({
+    site, metrics: tab.metrics, range: span, dimensions: [dimension], filters: view.filters, limit: rowsShown,
+    ...(tab.without ? { without: { dimension, value: tab.without } } : {}),
+  }, signal));
   if (answer.error && !answer.data) return <Refusal status={answer.error.status} reason={answer.error.message} />;
   if (!answer.data) return <Bones />;
   if (answer.data.rows.length === 0) return <p class="none">No {plural} in these days</p>;
-  const shown = lastOther(answer.data.rows.slice(0, rowsShown));
+  const shown = lastOther(answer.data.rows);
+  const warning = answer.data.warnings[tab.metrics[0]!];
   const most = Math.max(...shown.map((r) => r.values[0] ?? 0));
   return (
-    <div class={answer.loading ? "stale" : ""}>
+    <div class={answer.loading ? "stale" : ""} aria-busy={answer.loading}>
       <div class="row-heads" aria-hidden="true">
         <span>{title}</span>
         {tab.metrics.map((m) => <span key={m} class="num">{metrics[m].short}</span>)}
@@ -129,6 +127,7 @@ function Body({ tab, answer, view, total }: BodyProps) {
           );
         })}
       </ol>
+      {warning && <p class="note">{warningHelp[warning]}</p>}
     </div>
   );
 }

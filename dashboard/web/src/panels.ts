@@ -1,6 +1,7 @@
 // The panels of the page, as data.
 
 import type { FilterKey } from "./filters";
+import { notSet } from "./labels";
 import type { Metric } from "./metrics";
 
 export interface Tab {
@@ -8,6 +9,7 @@ export interface Tab {
   key: FilterKey; // what the rows are, and what a click filters by
   metrics: Metric[]; // columns of the panel; the first one makes the bars
   details: Metric[]; // columns of the details
+  without?: string; // a value that is left out
 }
 
 export interface PanelInfo {
@@ -36,7 +38,9 @@ export const panels: PanelInfo[] = [
   {
     id: "sources", title: "Sources",
     tabs: [
-      tab("Sources", "source"), tab("Channels", "channel"), tab("Campaigns", "campaign"), tab("Referrers", "referrer"),
+      tab("Sources", "source"), tab("Channels", "channel"),
+      { ...tab("Campaigns", "campaign"), without: notSet }, // nearly all visits have none
+      tab("Referrers", "referrer"),
     ],
   },
   {

@@ -1,7 +1,7 @@
 // Small pieces that several pages share.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useErrorBoundary, useRef } from "preact/hooks";
 import { inWords } from "./filters";
 import { useTitle } from "./hooks";
 import { Close } from "./icons";
@@ -26,6 +26,19 @@ export function Notice({ title, children }: { title: string; children: Component
       <h1>{title}</h1>
       <p>{children}</p>
     </main>
+  );
+}
+
+/** Says so in the place of what could not be drawn, and leaves the rest of the page as it is. */
+export function Guard({ children }: { children: ComponentChildren }) {
+  const [error, reset] = useErrorBoundary();
+  if (!error) return <>{children}</>;
+  return (
+    <div class="refusal" role="alert">
+      <p class="refusal-title">This cannot be shown</p>
+      <p>{error instanceof Error ? error.message : String(error)}</p>
+      <button type="button" class="link" onClick={reset}>Try again</button>
+    </div>
   );
 }
 
@@ -72,6 +85,18 @@ export function Dialog({ title, class: name = "", onClose, children }: DialogPro
         {children}
       </div>
     </dialog>
+  );
+}
+
+const address = /(https?:\/\/[^\s<>"]*[^\s<>".,;:!?)])/;
+
+/** A text of the server, its addresses as links. */
+export function Linked({ text }: { text: string }) {
+  return (
+    <>
+      {text.split(address).map((part, i) =>
+        i % 2 === 1 ? <a key={i} href={part} rel="noopener noreferrer" target="_blank">{part.replace(/^https?:\/\//, "")}</a> : part)}
+    </>
   );
 }
 

@@ -21,7 +21,13 @@ const quietMs = 30_000;
 /** … or sooner: this many times the time that the server took for the last answer, so that watching costs it little. */
 const restFactor = 50;
 
-export function SitePage({ site, view }: { site: Site; view: View }) {
+interface Props {
+  site: Site;
+  view: View;
+  placeNote: string | undefined;
+}
+
+export function SitePage({ site, view, placeNote }: Props) {
   const now = todayIn(site.timezone);
   const span = spanOf(view.period, now);
   const before = spanBefore(view.period, span);
@@ -39,7 +45,7 @@ export function SitePage({ site, view }: { site: Site; view: View }) {
     return numbers;
   });
 
-  const quiet = !top.loading && view.filters.length === 0 && top.data?.["visitors"] === 0 && !top.data["pageviews"];
+  const quiet = !top.loading && view.filters.length === 0 && top.data?.values.visitors === 0 && !top.data.values.pageviews;
   const days = useAnswer(`${site.site} ${quiet}`, tick, (signal) => quiet ? countedDays(site.site, signal) : never());
   useTicker(lookMs, () => {
     const { at, tookMs, current: seen } = asked.current;
@@ -58,11 +64,12 @@ export function SitePage({ site, view }: { site: Site; view: View }) {
       <Chips view={view} />
       {quiet && days.data && <NothingHere view={view} days={days.data} />}
       <Overview site={site} view={view} span={span} before={before} live={live} tick={live ? tick : 0} top={top} />
-      <div class="panels">
+      <div class={`panels ${quiet ? "empty" : ""}`}>
         {panels.map((p) => (
           <Panel
             key={p.id} panel={p} site={site.site} view={view} span={span} tick={live ? tick : 0}
-            total={top.loading ? undefined : top.data?.["visitors"] ?? undefined}
+            total={top.loading ? undefined : top.data?.values.visitors ?? undefined}
+            note={p.id === "places" ? placeNote : undefined}
           />
         ))}
       </div>

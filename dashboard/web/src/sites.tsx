@@ -6,6 +6,7 @@ import { today } from "./day";
 import { count } from "./format";
 import { useAnswer, useTitle } from "./hooks";
 import { follow } from "./navigate";
+import { Guard } from "./parts";
 import { defaultPreset, type Span, spanOf } from "./period";
 import { defaultMetric, format, type View } from "./url";
 
@@ -18,7 +19,7 @@ export function SiteList({ sites }: { sites: Site[] }) {
         ? <p class="muted">No site yet. Add one with <code>turf site add example.com --timezone Europe/Amsterdam</code></p>
         : (
           <ul class="sites">
-            {sites.map((s) => <SiteCard key={s.site} site={s} />)}
+            {sites.map((s) => <li key={s.site} class="card site-card"><Guard><SiteCard site={s} /></Guard></li>)}
           </ul>
         )}
     </main>
@@ -31,7 +32,7 @@ function SiteCard({ site }: { site: Site }) {
   const view: View = { site: site.site, period: { preset: defaultPreset }, metric: defaultMetric, filters: [] };
   const total = data?.reduce((a, b) => a + b, 0);
   return (
-    <li class="card site-card">
+    <>
       <a class="cover" href={format(view)} onClick={follow(view)}>{site.site}</a>
       <p class="site-total">
         {total === undefined ? <span class="muted">{error ? error.message : "…"}</span> : (
@@ -41,7 +42,7 @@ function SiteCard({ site }: { site: Site }) {
         )}
       </p>
       <Spark values={data ?? []} />
-    </li>
+    </>
   );
 }
 

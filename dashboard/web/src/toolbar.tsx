@@ -35,7 +35,7 @@ export function Toolbar({ view, span, today, children }: Props) {
           <button type="button" class="round" aria-label="Earlier" disabled={!back} onClick={() => back && pick(back)}>
             <Left />
           </button>
-          <p class="span-label" aria-live="polite">{fmt.span(span)}</p>
+          <p class="span-label" aria-live="polite">{fmt.span(span, today)}</p>
           <button type="button" class="round" aria-label="Later" disabled={!forth} onClick={() => forth && pick(forth)}>
             <Right />
           </button>

@@ -1,0 +1,124 @@
+package dashboard
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"turf/dashboard/stats"
+)
+
+// Limits of requests.
+const (
+	// QuestionTimeout is how long a question may take.
+	QuestionTimeout = 30 * time.Second
+	// LoginTimeout is how long signing in may wait for its turn; see access.MaxHashing.
+	LoginTimeout  = 10 * time.Second
+	MaxLoginBytes = 8 << 10
+)
+
+// query answers a question.
+func (d *Dashboard) query(w http.ResponseWriter, r *http.Request) (any, error) {
+	body, err := readBody(w, r, stats.MaxBodyBytes)
+	if err != nil {
+		return nil, err
+	}
+	q, err := stats.Parse(body)
+	domain := ""
+	if err == nil {
+		domain = q.Site
+	}
+	site, err := d.reads(w, r, domain, err)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), QuestionTimeout)
+	defer cancel()
+	return d.Stats.Answer(ctx, &site, q)
+}
+
+// realtime answers with a bare number.
+func (d *Dashboard) realtime(w http.ResponseWriter, r *http.Request) (any, error) {
+	var missing error
+	domain := r.URL.Query().Get("site_id")
+	if domain == "" {
+		missing = &stats.InvalidError{Field: "site_id", Reason: "is required"}
+	}
+	site, err := d.reads(w, r, domain, missing)
+	if err != nil {
+		return nil, err
+	}
+	return d.Active(site.ID), nil
+}
+
+// me says who is looking, and what the page has to know besides.
+func (d *Dashboard) me(_ http.ResponseWriter, r *http.Request) (any, error) {
+	v, err := d.viewer(r)
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		Open      bool   `json:"open,omitempty"`
+		User      string `json:"user,omitempty"`
+		PlaceNote string `json:"place_note,omitempty"`
+	}{v.open, v.user, d.PlaceNote}, nil
+}
+
+// sites lists what the viewer may look at: all.
+func (d *Dashboard) sites(_ http.ResponseWriter, r *http.Request) (any, error) {
+	if _, err := d.viewer(r); err != nil {
+		return nil, err
+	}
+	type site struct {
+		Site     string `json:"site"`
+		Timezone string `json:"timezone"`
+	}
+	sites := []site{}
+	for _, s := range d.Sites.List() {
+		sites = append(sites, site{s.Domain, s.Timezone})
+	}
+	return sites, nil
+}
+
+// login opens a session and gives the browser its cookie.
+func (d *Dashboard) login(w http.ResponseWriter, r *http.Request) (any, error) {
+	if err := d.crossOrigin.Check(r); err != nil {
+		return nil, errOtherOrigin
+	}
+	body, err := readBody(w, r, MaxLoginBytes)
+	if err != nil {
+		return nil, err
+	}
+	var in struct {
+		Name     string `json:"name"`
+		Password string `json:"password"`
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, &httpError{http.StatusBadRequest, `Send {"name": "…", "password": "…"}.`}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), LoginTimeout)
+	defer cancel()
+	token, session, err := d.Access.Login(ctx, in.Name, in.Password, d.ClientAddr(r))
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, &httpError{http.StatusServiceUnavailable, "Too many people sign in at once. Try again in a moment."}
+	}
+	if err != nil {
+		return nil, err
+	}
+	http.SetCookie(w, newCookie(r, token, session.Ends))
+	return map[string]string{"user": session.User}, nil
+}
+
+// logout ends the session. That there is none is no error.
+func (d *Dashboard) logout(w http.ResponseWriter, r *http.Request) (any, error) {
+	if err := d.crossOrigin.Check(r); err != nil {
+		return nil, errOtherOrigin
+	}
+	if err := d.Access.Logout(r.Context(), token(r)); err != nil {
+		return nil, err
+	}
+	http.SetCookie(w, newCookie(r, "", time.Unix(1, 0)))
+	return map[string]bool{"ok": true}, nil
+}

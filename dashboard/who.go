@@ -1,0 +1,169 @@
+package dashboard
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"turf/dashboard/access"
+	"turf/schema"
+)
+
+// viewer is who looks at the page.
+type viewer struct {
+	open bool   // nobody was asked
+	user string // who signed in
+}
+
+var (
+	errNobody = &httpError{
+		http.StatusUnauthorized, "Missing API key. Send one as a Bearer token (Authorization: Bearer <key>), or sign in.",
+	}
+	errOtherOrigin = &httpError{http.StatusForbidden, "Requests from pages of other origins need an API key."}
+)
+
+// viewer finds out who looks at the page. It is an *httpError when nobody may.
+func (d *Dashboard) viewer(r *http.Request) (viewer, error) {
+	if err := d.crossOrigin.Check(r); err != nil {
+		return viewer{}, errOtherOrigin
+	}
+	if d.Open && fromHere(r) {
+		return viewer{open: true}, nil
+	}
+	session, ok, err := d.Access.Session(token(r))
+	if err != nil {
+		return viewer{}, err
+	}
+	if !ok {
+		return viewer{}, errNobody
+	}
+	return viewer{user: session.User}, nil
+}
+
+// fromHere reports whether the request comes from this machine, and was meant for it. The Host must be a loopback
+// name, or a page of any origin could have its own name point to this machine and read the answers as its own (DNS
+// rebinding). A request that a proxy passed on may come from anywhere.
+func fromHere(r *http.Request) bool {
+	for _, passedOn := range []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip"} {
+		if r.Header.Get(passedOn) != "" {
+			return false
+		}
+	}
+	return socketAddr(r).IsLoopback() && isLoopbackHost(r.Host)
+}
+
+// isLoopbackHost reads a Host header: localhost, a name below it, or a loopback address, with a port or without.
+func isLoopbackHost(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true // browsers resolve both to loopback themselves (RFC 6761)
+	}
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && addr.IsLoopback()
+}
+
+// socketAddr is the address that the connection came from.
+func socketAddr(r *http.Request) netip.Addr {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return from.Addr().Unmap()
+}
+
+// reads finds the site of a question and checks that the asker may read it. A key's request is counted. When the
+// question could not be read, its error is given as broken, and returned to whoever is known.
+func (d *Dashboard) reads(w http.ResponseWriter, r *http.Request, domain string, broken error) (schema.Site, error) {
+	site, known := d.Sites.ByDomain(domain)
+	if key, ok := bearer(r); ok {
+		allowOrigins(w)
+		return site, d.keyReads(key, site.ID, broken)
+	}
+	if _, err := d.viewer(r); err != nil {
+		return schema.Site{}, err
+	}
+	if broken != nil {
+		return schema.Site{}, broken
+	}
+	if !known {
+		return schema.Site{}, &httpError{http.StatusNotFound, "There is no site " + domain + " here."}
+	}
+	return site, nil
+}
+
+// bearer is the API key of a request. Another scheme is somebody else's, such as the password of a proxy in front.
+func bearer(r *http.Request) (key string, ok bool) {
+	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.TrimSpace(key), strings.EqualFold(scheme, "Bearer")
+}
+
+// keyReads checks and counts a key for a site; 0 is a site that is not known.
+func (d *Dashboard) keyReads(key string, site schema.SiteID, broken error) error {
+	err := d.Access.CheckKey(key, site)
+	if broken == nil || !errors.Is(err, access.ErrInvalidKey) {
+		return err
+	}
+	// A question that cannot be read has no site, so all that can be said of the key is whether there is such a key.
+	if _, ok, keyErr := d.Access.KeySite(key); keyErr != nil || !ok {
+		return errors.Join(err, keyErr)
+	}
+	return broken
+}
+
+// Plausible's stats API may be called by pages of any origin; so may ours, with a key.
+func allowOrigins(w http.ResponseWriter) {
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.Header().Set("Access-Control-Expose-Headers", "Retry-After")
+}
+
+// preflightAge is how long a browser may remember the answer to a preflight.
+const preflightAge = "86400" // a day, in seconds
+
+// preflight lets a browser send a key. Without one, the answer to the request itself is not shown to another origin.
+func preflight(c echo.Context) error {
+	h := c.Response().Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Allow-Methods", "GET, POST")
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+	h.Set("Access-Control-Max-Age", preflightAge)
+	return c.NoContent(http.StatusNoContent)
+}
+
+// Names of the cookie. Over TLS the prefix makes the browser refuse it from any other host, a parent domain included.
+const (
+	cookieName       = "turf_session"
+	secureCookieName = "__Host-turf_session"
+)
+
+// isSecure reports whether the browser speaks TLS. Whoever lies about it in the header loses no more than the cookie.
+func isSecure(r *http.Request) bool {
+	return r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+}
+
+// token is the session's secret that the browser sent, or empty.
+func token(r *http.Request) string {
+	c, err := r.Cookie(newCookie(r, "", time.Time{}).Name)
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+// newCookie is the cookie of a session. One that ends before now is removed by the browser.
+func newCookie(r *http.Request, value string, ends time.Time) *http.Cookie {
+	c := &http.Cookie{
+		Name: cookieName, Value: value, Path: "/", Expires: ends, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+	if isSecure(r) {
+		c.Name, c.Secure = secureCookieName, true
+	}
+	return c
+}

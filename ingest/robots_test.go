@@ -1,0 +1,50 @@
+package ingest
+
+import "testing"
+
+func TestRobotSign(t *testing.T) {
+	const (
+		safari  = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Safari/605.1.15"
+		webview = "Mozilla/5.0 (Linux; Android 14; Pixel 8; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 " +
+			"Chrome/126.0.6478.122 Mobile Safari/537.36"
+		iphone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) " +
+			"CriOS/138.0.7204.156 Mobile/15E148 Safari/604.1"
+		old = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/80.0.3987.87 Safari/537.36"
+	)
+	hints := Hints{Brands: `"Chromium";v="137", "Google Chrome";v="137"`, Mobile: "?0", Platform: `"Windows"`}
+	for _, c := range []struct {
+		name, agent string
+		s           Signals
+		want        RobotSign
+	}{
+		{"Chrome over https", chromeAgent, Signals{Complete: true, HTTPS: true, AcceptLanguage: "en", Hints: hints}, NoSign},
+		{"Chrome over http sends no hints", chromeAgent, Signals{Complete: true, AcceptLanguage: "en"}, NoSign},
+		{"Chrome over https without hints", chromeAgent, Signals{Complete: true, HTTPS: true, AcceptLanguage: "en"}, SignNoHints},
+		{"a proxy left headers out", chromeAgent, Signals{HTTPS: true}, NoSign},
+		{"Chrome before hints", old, Signals{Complete: true, HTTPS: true, AcceptLanguage: "en"}, NoSign},
+		{"Chrome on iOS is Safari", iphone, Signals{Complete: true, HTTPS: true, AcceptLanguage: "en"}, NoSign},
+		{"in an app", webview, Signals{Complete: true, HTTPS: true, AcceptLanguage: "en"}, NoSign},
+		{"Safari", safari, Signals{Complete: true, HTTPS: true, AcceptLanguage: "en"}, NoSign},
+		{"Firefox", firefoxAgent, Signals{Complete: true, HTTPS: true, AcceptLanguage: "en"}, NoSign},
+		{"no language", firefoxAgent, Signals{Complete: true, HTTPS: true}, SignNoLanguage},
+		{"driven", chromeAgent, Signals{Complete: true, HTTPS: true, Webdriver: true, AcceptLanguage: "en", Hints: hints}, SignWebdriver},
+		{"headless", chromeAgent, Signals{Hints: Hints{Brands: `"HeadlessChrome";v="137"`}}, SignHeadless},
+		{"Chromium's prefetch", chromeAgent, Signals{SecPurpose: "prefetch;prerender", Hints: hints}, SignPrefetch},
+		{"older prefetch", chromeAgent, Signals{Purpose: "prefetch"}, SignPrefetch},
+		{"Safari's preview", safari, Signals{Purpose: "preview"}, SignPrefetch},
+		{"Firefox's prefetch", firefoxAgent, Signals{XMoz: "prefetch"}, SignPrefetch},
+		{"another system", chromeAgent, Signals{Hints: Hints{Platform: `"macOS"`}}, SignOtherHints},
+		{"Linux behind Windows", chromeAgent, Signals{Hints: Hints{Platform: `"Linux"`}}, SignOtherHints},
+		{"another version", chromeAgent, Signals{Hints: Hints{Brands: `"Chromium";v="99"`, Platform: `"Windows"`}}, SignOtherHints},
+	} {
+		info := testAgents(t).LookupWithHints(c.agent, c.s.Hints)
+		if got := robotSign(c.agent, &info, &c.s); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+	for s := range numRobotSigns {
+		if s.Sentence() == "" || (s.String() == "") != (s == NoSign) {
+			t.Errorf("sign %d has no code or sentence", s)
+		}
+	}
+}

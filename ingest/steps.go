@@ -1,0 +1,211 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"turf/aggregate"
+	"turf/schema"
+)
+
+// client is who sent a hit. It is never printed or marshalled, at no depth and by no verb: see redacted.
+type client struct {
+	redacted
+	who **identity
+}
+
+func newClient(id *identity) client { return client{who: &id} }
+
+func (c client) id() *identity { return *c.who }
+
+// identity is what is known of a client. This is the only place where an address and a user agent are kept, for as long as the hit is
+// on its way.
+type identity struct {
+	redacted
+	addr  netip.Addr // as parseHop gives it; the zero Addr where there is none
+	name  string     // of a log whose server looked names up: the name in the place of the address; else ""
+	agent string     // at most MaxUserAgentBytes
+	// noAgent: the log does not hold user agents, so it tells nothing that there is none.
+	noAgent bool
+}
+
+// hit is a request on its way through the steps. Its event is what leaves.
+type hit struct {
+	redacted
+	client client
+	body   *body
+	domain string // which of the body's domains this hit is for
+	at     time.Time
+	// site is filled by the first step; whoever knows it already sets it.
+	site schema.Site
+	// salt and day make the visitor's key where no Counter does: in an import and in an explanation.
+	salt *[16]byte
+	day  schema.Day
+
+	agent AgentInfo
+	query url.Values
+	event aggregate.Event
+}
+
+// Steps are what is made of a hit, one after the other: the same for live hits, lines of logs and explanations. It may be used by
+// many goroutines.
+type Steps struct {
+	sites   func(domain string) (schema.Site, bool)
+	agents  *Agents
+	geo     *Geo
+	sources *Sources
+	counter Counter // nil where hits bring their salt
+}
+
+// step is one of Steps. It passes the hit on, or drops it. Errors are those of Counter.Salt.
+type step struct {
+	name string
+	run  func(s *Steps, h *hit) (DropReason, error)
+	tell func(h *hit) string // what it made of the hit, for people
+}
+
+// steps is the way of a hit, all of it.
+var steps = [...]step{
+	{"site", (*Steps).findSite, tellSite},
+	{"robots", (*Steps).dropRobots, tellRobots},
+	{"place", (*Steps).findPlace, tellPlace},
+	{"device", (*Steps).nameDevice, tellDevice},
+	{"url", (*Steps).cleanPage, tellPage},
+	{"event", (*Steps).cleanEvent, tellEvent},
+	{"source", (*Steps).findSource, tellSource},
+	{"visitor", (*Steps).makeKey, tellVisitor},
+}
+
+// NewSteps makes the steps for hits that bring their salt: those of an import or an explanation. sites finds a site by its name
+// and may be nil where hits bring their site too. geo may be nil.
+func NewSteps(sites func(domain string) (schema.Site, bool), agents *Agents, geo *Geo) (*Steps, error) {
+	return newSteps(sites, agents, geo, nil)
+}
+
+func newSteps(sites func(string) (schema.Site, bool), agents *Agents, geo *Geo, counter Counter) (*Steps, error) {
+	if agents == nil {
+		return nil, errors.New("BUG: steps without a list of agents")
+	}
+	sources, err := NewSources()
+	if err != nil {
+		return nil, fmt.Errorf("read the lists of sources: %w", err)
+	}
+	return &Steps{sites: sites, agents: agents, geo: geo, sources: sources, counter: counter}, nil
+}
+
+// run takes a hit through all steps, or to the one that drops it. The event is good only when it passed.
+func (s *Steps) run(h *hit) (DropReason, error) {
+	for i := range steps {
+		if drop, err := steps[i].run(s, h); drop != Passed || err != nil {
+			return drop, err
+		}
+	}
+	return Passed, nil
+}
+
+// findSite finds the site by its name, in any case.
+func (s *Steps) findSite(h *hit) (DropReason, error) {
+	if h.site.ID == 0 {
+		ok := false
+		if s.sites != nil {
+			h.site, ok = s.sites(strings.ToLower(h.domain))
+		}
+		if !ok {
+			return DropUnknownSite, nil
+		}
+	}
+	h.event.Site, h.event.Time = h.site.ID, h.at.Unix()
+	return Passed, nil
+}
+
+// dropRobots drops what the user agent tells to be no person's browser.
+func (s *Steps) dropRobots(h *hit) (DropReason, error) {
+	if h.client.id().noAgent {
+		return Passed, nil
+	}
+	if h.agent = s.agents.Lookup(h.client.id().agent); h.agent.Robot != "" {
+		return DropRobot, nil
+	}
+	return Passed, nil
+}
+
+// findPlace looks the address up.
+func (s *Steps) findPlace(h *hit) (DropReason, error) {
+	p, v := s.geo.Lookup(h.client.id().addr), &h.event.Values
+	v[schema.Country], v[schema.Region], v[schema.City] = p.Country, p.Region, p.City
+	return Passed, nil
+}
+
+// nameDevice takes over what the user agent says of browser, system and device.
+func (s *Steps) nameDevice(h *hit) (DropReason, error) {
+	a, v := &h.agent, &h.event.Values
+	v[schema.Device], v[schema.Browser], v[schema.OS] = a.Device, a.Browser, a.OS
+	v[schema.BrowserVersion], v[schema.OSVersion] = a.BrowserVersion, a.OSVersion
+	return Passed, nil
+}
+
+// cleanPage makes hostname and path of the URL.
+func (s *Steps) cleanPage(h *hit) (DropReason, error) {
+	host, path, query, err := cleanURL(h.body.url, h.body.hash)
+	if err != nil {
+		return DropURL, nil
+	}
+	h.query = query
+	h.event.Values[schema.Hostname], h.event.Values[schema.Path] = host, path
+	return Passed, nil
+}
+
+// cleanEvent takes over what kind of event it is, its name and its properties. A 404 says at which path.
+func (s *Steps) cleanEvent(h *hit) (DropReason, error) {
+	ev := &h.event
+	if ev.Kind = h.body.kind(); ev.Kind == aggregate.Engagement {
+		return Passed, nil
+	}
+	for _, p := range h.body.props {
+		if name, value := cleanText(p.Name), cleanText(p.Value); name != "" && value != "" {
+			ev.Props = setProp(ev.Props, name, value)
+		}
+	}
+	if ev.Kind == aggregate.Custom {
+		ev.Passive = h.body.passive
+		ev.Values[schema.EventName] = cleanText(h.body.name)
+		if h.body.name == nameNotFound && !hasProp(ev.Props, propPath) {
+			ev.Props = setProp(ev.Props, propPath, schema.CleanValue(ev.Values[schema.Path]))
+		}
+	}
+	return Passed, nil
+}
+
+// findSource attributes the visit that the event may begin.
+func (s *Steps) findSource(h *hit) (DropReason, error) {
+	if h.event.Kind == aggregate.Engagement {
+		return Passed, nil // it never begins one
+	}
+	v := &h.event.Values
+	a := s.sources.Attribute(v[schema.Hostname], h.query, h.body.referrer)
+	v[schema.Channel], v[schema.Source], v[schema.Campaign], v[schema.Referrer] = a.Channel, a.Source, a.Campaign, a.Referrer
+	v[schema.UTMSource], v[schema.UTMMedium] = a.UTMSource, a.UTMMedium
+	v[schema.UTMContent], v[schema.UTMTerm] = a.UTMContent, a.UTMTerm
+	return Passed, nil
+}
+
+// makeKey makes the visitor's key, with the salt of the site's day. It is the last that reads address and agent.
+func (s *Steps) makeKey(h *hit) (DropReason, error) {
+	var salt [16]byte
+	if h.salt != nil {
+		salt, h.event.Day = *h.salt, h.day
+	} else {
+		var err error
+		if salt, h.event.Day, err = s.counter.Salt(h.site.ID, h.at); errors.Is(err, ErrNoSite) {
+			return DropUnknownSite, nil // it was removed this instant
+		} else if err != nil {
+			return Passed, fmt.Errorf("salt of site %d: %w", h.site.ID, err)
+		}
+	}
+	h.event.Visitor = visitorKey(&salt, h.site.ID, h.client)
+	return Passed, nil
+}
