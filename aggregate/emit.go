@@ -32,6 +32,36 @@ func (s *step) visitCells() [13]cellKey {
 	}
 }
 
+// pageSums are what a step adds to a page in an hour: often several things to one page.
+type pageSums struct {
+	page    page
+	hour    int
+	d, from schema.Deltas
+}
+
+// maxPageSums is how often a step adds to a page.
+const maxPageSums = 4
+
+// addPage adds d to the cells of a page and from to the one that crosses it with the visit's source, when emitPages is called.
+func (s *step) addPage(p page, hour int, d, from *schema.Deltas) {
+	for i := range s.pages[:s.numPages] {
+		if sum := &s.pages[i]; sum.page == p && sum.hour == hour {
+			sum.d.Add(d)
+			sum.from.Add(from)
+			return
+		}
+	}
+	s.pages[s.numPages] = pageSums{p, hour, *d, *from}
+	s.numPages++
+}
+
+func (s *step) emitPages() {
+	for i := range s.pages[:s.numPages] {
+		sum := &s.pages[i]
+		s.emitPage(sum.page, sum.hour, &sum.d, &sum.from)
+	}
+}
+
 // emitPage adds d to the cells of a page and from to the one that crosses it with the visit's source. A visitor's place and
 // device are the same all day, so what is new about the page is new in those crosses too.
 func (s *step) emitPage(p page, hour int, d, from *schema.Deltas) {

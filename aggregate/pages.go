@@ -113,7 +113,7 @@ func (s *step) countEngagement() {
 	d[schema.EngagedMS], d[schema.EngagedVisits] = ms, number(!before.engaged)
 	scrollDeltas(&d, e.scroll, 1)
 	scrollDeltas(&d, before.scroll, -1)
-	s.emitPage(s.page, int(s.v.startHour), &d, &d)
+	s.addPage(s.page, int(s.v.startHour), &d, &d)
 	s.countTime(&before, &e)
 	s.countScrollGoals(before.scroll, e.scroll)
 }

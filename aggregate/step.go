@@ -63,6 +63,9 @@ type step struct {
 
 	newVisitor, newVisit, newHour bool
 	bounce, duration              int64 // what the visit's bounces and duration change by
+
+	pages    [maxPageSums]pageSums
+	numPages int
 }
 
 // fresh says in what something is seen for the first time.
@@ -160,6 +163,7 @@ func (s *step) count(since int64) {
 	case s.ev.Kind == Engagement:
 		s.countEngagement()
 	}
+	s.emitPages()
 }
 
 func (s *step) words(dims *[8]schema.Dimension) (t tuple) {
@@ -240,12 +244,15 @@ func (s *step) goOn(since int64) {
 	}
 }
 
-// countVisit counts what belongs to the visit and not to a page or an event, but for bounce and duration.
+// countVisit counts what belongs to the visit and not to a page or an event. Bounce and duration go to the bucket in which the
+// visit began.
 func (s *step) countVisit() {
 	base := s.deltas(fresh{s.newVisitor, s.newHour, s.newVisit, s.newVisit || s.newHour})
-	if base.IsZero() {
+	start := schema.Deltas{schema.Bounces: s.bounce, schema.Duration: s.duration}
+	if base.IsZero() && start.IsZero() {
 		return
 	}
+	sameHour := int(s.v.startHour) == s.hour
 	fromToday := s.newVisitor || s.newVisit && s.newSource()
 	fromHour := s.newHour
 	if s.v.has(flagMulti) {
@@ -262,23 +269,20 @@ func (s *step) countVisit() {
 		case schema.CubeCampaigns:
 			d[schema.Visitors] = number(s.newVisitor || s.newVisit && s.newCampaign())
 		}
+		if sameHour || !plans[visit[i].cube].hourly { // one bucket
+			d.Add(&start)
+		} else {
+			s.emit(&visit[i], int(s.v.startHour), &start)
+		}
 		s.emit(&visit[i], s.hour, &d)
 	}
 }
 
-// countStart counts what the event changed about its visit, in the bucket in which the visit began.
+// countStart counts what the event changed about its visit on the page by which it entered, in the bucket in which it began.
 func (s *step) countStart() {
-	if s.bounce == 0 && s.duration == 0 {
-		return
-	}
-	var d schema.Deltas
-	d[schema.Bounces], d[schema.Duration] = s.bounce, s.duration
-	visit := s.visitCells()
-	for i := range visit {
-		s.emit(&visit[i], int(s.v.startHour), &d)
-	}
 	if s.v.has(flagEntry) {
-		s.emitPage(s.v.entry, int(s.v.startHour), &d, &d)
+		d := schema.Deltas{schema.Bounces: s.bounce, schema.Duration: s.duration}
+		s.addPage(s.v.entry, int(s.v.startHour), &d, &d)
 	}
 }
 
@@ -290,7 +294,7 @@ func (s *step) countPage() {
 	if s.v.has(flagMulti) {
 		from[schema.Visitors] = number(s.newFrom(seenPageFrom, s.pageValue(s.page), earlier))
 	}
-	s.emitPage(s.page, s.hour, &d, &from)
+	s.addPage(s.page, s.hour, &d, &from)
 }
 
 // countView counts the visit's entry and exit.
@@ -311,7 +315,7 @@ func (s *step) countView() {
 			d[schema.Duration] = s.now - s.d.start - int64(v.start) - s.duration
 		}
 		from[schema.Bounces], from[schema.Duration] = d[schema.Bounces], d[schema.Duration]
-		s.emitPage(s.page, start, &d, &from)
+		s.addPage(s.page, start, &d, &from)
 		return
 	}
 	if s.page == v.exit {
@@ -320,11 +324,11 @@ func (s *step) countView() {
 	d[schema.Exits] = 1
 	from = d
 	d[schema.ExitVisitors], from[schema.ExitVisitors] = s.exitVisitors(s.page)
-	s.emitPage(s.page, start, &d, &from)
+	s.addPage(s.page, start, &d, &from)
 	d, from = schema.Deltas{schema.Exits: -1}, schema.Deltas{schema.Exits: -1}
 	was, wasFrom := s.exitVisitors(v.exit)
 	d[schema.ExitVisitors], from[schema.ExitVisitors] = -was, -wasFrom
-	s.emitPage(v.exit, start, &d, &from)
+	s.addPage(v.exit, start, &d, &from)
 	v.exit = s.page
 }
 
