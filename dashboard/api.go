@@ -62,22 +62,27 @@ func (d *Dashboard) me(_ http.ResponseWriter, r *http.Request) (any, error) {
 	return struct {
 		Open      bool   `json:"open,omitempty"`
 		User      string `json:"user,omitempty"`
+		Shared    bool   `json:"shared,omitempty"` // by a link to one site
 		PlaceNote string `json:"place_note,omitempty"`
-	}{v.open, v.user, d.PlaceNote}, nil
+	}{v.open, v.user, v.shared != 0, d.PlaceNote}, nil
 }
 
-// sites lists what the viewer may look at: all.
+// sites lists what the viewer may look at.
 func (d *Dashboard) sites(_ http.ResponseWriter, r *http.Request) (any, error) {
-	if _, err := d.viewer(r); err != nil {
+	v, err := d.viewer(r)
+	if err != nil {
 		return nil, err
 	}
 	type site struct {
 		Site     string `json:"site"`
 		Timezone string `json:"timezone"`
+		Goals    int    `json:"goals,omitempty"`
 	}
 	sites := []site{}
 	for _, s := range d.Sites.List() {
-		sites = append(sites, site{s.Domain, s.Timezone})
+		if v.sees(s.ID) {
+			sites = append(sites, site{s.Domain, s.Timezone, len(s.Goals)})
+		}
 	}
 	return sites, nil
 }

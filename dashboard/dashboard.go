@@ -3,16 +3,19 @@
 //	POST /api/v2/query                           a question of package stats; Plausible's stats API v2
 //	GET  /api/v1/stats/realtime/visitors         visitors of the last five minutes, a bare integer
 //	GET  /api/v1/stats/{aggregate,timeseries,breakdown}  Plausible's older stats API v1
+//	…    /api/v1/sites…                          Plausible's Sites API: sites and their goals
 //	GET  /api/openapi.yaml                       what of this programs may call
 //	GET  /api/me, /api/sites                     for the page: who is looking, and at what there is to look
 //	POST /api/login, /api/logout                 for the page
+//	GET  /share/DOMAIN?auth=TOKEN                a link to one site for whoever has it
 //	GET  everything else                         the page of package web; not below /api/ and /js/
 //
 // # Who may ask
 //
 // A request with a Bearer token is answered by that API key alone, from anywhere, also from pages of other origins
 // (CORS, as Plausible's). A request without one is the page's: it needs the cookie of a session, and must not come
-// from another origin. With Config.Open, requests of this very machine need no cookie: those from a loopback address,
+// from another origin. Whoever opened a link to a site sees that site, and can do no more than look. The Sites API is answered
+// to keys of the scope sites, and to nobody else. With Config.Open, requests of this very machine need no cookie: those from a loopback address,
 // under a loopback name (a page that has its own name point to this machine is not let in), and that no proxy passed
 // on.
 //
@@ -37,7 +40,7 @@ import (
 	"turf/schema"
 )
 
-// Config has what a Dashboard needs. All but Open, ClientAddr, PlaceNote and Log is required.
+// Config has what a Dashboard needs. All but Provision, Open, ClientAddr, PlaceNote and Log is required.
 type Config struct {
 	// Sites are the sites of the installation; List is in the order in which they are shown.
 	Sites interface {
@@ -46,6 +49,8 @@ type Config struct {
 	}
 	Stats  *stats.Engine
 	Access *access.Access
+	// Provision makes and changes sites for the Sites API. nil: it does nothing.
+	Provision Provision
 	// Active is how many visitors the site had in the last five minutes. It is called by many goroutines.
 	Active func(schema.SiteID) int
 	// Open lets requests of this machine in without a password. It is for a server that listens on loopback only.
@@ -95,6 +100,8 @@ func (d *Dashboard) Register(e *echo.Echo) {
 	d.route(e, http.MethodPost, "/api/login", d.login)
 	d.route(e, http.MethodPost, "/api/logout", d.logout)
 	d.registerV1(e)
+	d.registerSites(e)
+	e.GET(sharePrefix+":site", d.share)
 	d.registerOpenAPI(e)
 	e.OPTIONS(queryPath, preflight)
 	e.OPTIONS(realtimePath, preflight)

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"maps"
@@ -52,8 +53,9 @@ func TestOpenAPIRoutes(t *testing.T) {
 	must(t, err)
 	e := echo.New()
 	d.Register(e)
-	refused := regexp.MustCompile(`^(CONNECT|DELETE|HEAD|OPTIONS|PATCH|PROPFIND|PUT|REPORT|TRACE|echo_route_any) `)
-	pages := []string{"/api/me", "/api/sites", "/api/login", "/api/logout", "/", "/*"} // the page's own
+	refused := regexp.MustCompile(`^(CONNECT|HEAD|OPTIONS|PATCH|PROPFIND|REPORT|TRACE|echo_route_any) `)
+	param := regexp.MustCompile(`:(\w+)`)
+	pages := []string{"/api/me", "/api/sites", "/api/login", "/api/logout", "/share/:site", "/", "/*"} // the page's own
 	for _, r := range e.Routes() {
 		name := r.Method + " " + r.Path
 		if refused.MatchString(name) || slices.Contains(pages, r.Path) {
@@ -61,7 +63,7 @@ func TestOpenAPIRoutes(t *testing.T) {
 		}
 		status, _ := w.ask(t, scenario{request: name, headers: key("all")})
 		if status != http.StatusMethodNotAllowed {
-			served = append(served, name)
+			served = append(served, param.ReplaceAllString(name, "{$1}"))
 		}
 	}
 	slices.Sort(inDoc)
@@ -124,6 +126,11 @@ func TestOpenAPIAnswers(t *testing.T) {
 	questions = append(questions, asked{question: `{"metrics":["visitors"],"date_range":"7d","dimensions":["visit:source"],` +
 		`"include":{"explain":true,"total_rows":true}}`}, asked{question: "aggregate?site_id=other.example&explain=1"})
 	answered := map[int]int{}
+	for _, s := range sitesScenarios() {
+		if s.name != "too long" { // the client of the test sends it as one piece, which the description does not know
+			answered[w.validate(t, router, s)]++
+		}
+	}
 	for i, a := range questions {
 		s := a.scenario()
 		s.headers, s.as = nil, "ada" // who may ask as often as she likes
@@ -154,10 +161,10 @@ func (w *world) validate(t *testing.T, router routers.Router, s scenario) int {
 	if err != nil {
 		return status // no URL
 	}
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", cmp.Or(s.headers["Content-Type"], "application/json"))
 	route, params, err := router.FindRoute(req)
 	if err != nil {
-		if status != http.StatusNotFound {
+		if status != http.StatusNotFound && status != http.StatusMethodNotAllowed {
 			t.Errorf("%s: status %d, but %v", s.request, status, err)
 		}
 		return status

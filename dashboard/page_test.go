@@ -19,7 +19,7 @@ func TestPageQuestions(t *testing.T) {
 		"event:page": "/pricing", "visit:entry_page": "/", "visit:exit_page": "/", "visit:source": "Google",
 		"visit:channel":  "Direct",
 		"visit:referrer": "news.example/item", "visit:utm_campaign": "spring", "visit:country": "NL", "visit:region": "NL-NH",
-		"visit:city": "2759794:Amsterdam", "visit:browser": "Firefox", "visit:os": "iOS",
+		"visit:city": "2759794", "visit:browser": "Firefox", "visit:os": "iOS",
 		"visit:device": "Mobile", "event:name": "Signup",
 	}
 	details := map[string][]string{

@@ -61,7 +61,7 @@ func v1Lines() map[string][]asked {
 			{"aggregate?" + site + "metrics=visitors,events&filters=event:goal%3D%3DVisit%20/register", 200, `{"value":2}`, ""},
 			{"aggregate?" + site + "filters=event:goal==Visit+/register", 200, `{"value":2}`, ""},
 			{"aggregate?" + site + "filters=event:goal==Signup", 200, `{"value":2}`, ""},
-			{"aggregate?" + site + "metrics=conversion_rate&filters=event:goal==Signup", 200, `{"value":20}`, "conversion_rate"},
+			{"aggregate?" + site + "metrics=conversion_rate&filters=event:goal==Signup", 200, `{"value":20}`, ""},
 		},
 		`operators ==, !=, |, ;, *, \|`: {
 			{"aggregate?" + site + "filters=visit:source==Google", 200, `{"value":5}`, ""},

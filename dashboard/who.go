@@ -16,9 +16,13 @@ import (
 
 // viewer is who looks at the page.
 type viewer struct {
-	open bool   // nobody was asked
-	user string // who signed in
+	open   bool          // nobody was asked
+	user   string        // who signed in
+	shared schema.SiteID // the only site of whoever came by a link; 0 for all others
 }
+
+// sees reports whether the viewer may look at a site.
+func (v viewer) sees(site schema.SiteID) bool { return v.shared == 0 || v.shared == site }
 
 var (
 	errNobody = &httpError{
@@ -39,10 +43,17 @@ func (d *Dashboard) viewer(r *http.Request) (viewer, error) {
 	if err != nil {
 		return viewer{}, err
 	}
+	if ok {
+		return viewer{user: session.User}, nil
+	}
+	share, ok, err := d.Access.Share(shareToken(r))
+	if err != nil {
+		return viewer{}, err
+	}
 	if !ok {
 		return viewer{}, errNobody
 	}
-	return viewer{user: session.User}, nil
+	return viewer{shared: share.Site}, nil
 }
 
 // fromHere reports whether the request comes from this machine, and was meant for it. The Host must be a loopback
@@ -87,13 +98,14 @@ func (d *Dashboard) reads(w http.ResponseWriter, r *http.Request, domain string,
 		allowOrigins(w)
 		return site, d.keyReads(key, site.ID, broken)
 	}
-	if _, err := d.viewer(r); err != nil {
+	v, err := d.viewer(r)
+	if err != nil {
 		return schema.Site{}, err
 	}
 	if broken != nil {
 		return schema.Site{}, broken
 	}
-	if !known {
+	if !known || !v.sees(site.ID) {
 		return schema.Site{}, &httpError{http.StatusNotFound, "There is no site " + domain + " here."}
 	}
 	return site, nil
@@ -151,6 +163,15 @@ func isSecure(r *http.Request) bool {
 // token is the session's secret that the browser sent, or empty.
 func token(r *http.Request) string {
 	c, err := r.Cookie(newCookie(r, "", time.Time{}).Name)
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+// shareToken is the secret of the link by which somebody came, or empty.
+func shareToken(r *http.Request) string {
+	c, err := r.Cookie(shareCookie(newCookie(r, "", time.Time{}).Name))
 	if err != nil {
 		return ""
 	}

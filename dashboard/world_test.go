@@ -34,6 +34,8 @@ type world struct {
 	access   *access.Access
 	clock    atomic.Int64 // Unix seconds
 	log      strings.Builder
+	sitesKey string // changes all sites
+	siteKey  string // changes example.com
 	oneKey   string // reads example.com
 	allKey   string // reads all sites
 	busyKey  string // has no request left in this hour
@@ -68,7 +70,7 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	w.clock.Store(start.Unix())
 	w.access = access.New(access.Config{Records: records, Now: w.now, KeyRequestsPerHour: testKeyRequests})
 	cfg := Config{
-		Sites:  sites,
+		Sites:  sites, Provision: sites,
 		Stats:  &stats.Engine{Runner: db, Now: w.now},
 		Access: w.access,
 		Active: func(id schema.SiteID) int { return map[schema.SiteID]int{1: 21}[id] },
@@ -112,6 +114,10 @@ func (w *world) fill(db *clickhouse.DB, sites *clickhouse.Sites) {
 	}
 	must(t, db.Write(ctx, batch))
 
+	w.sitesKey, _, err = w.access.AddScopedKey(ctx, access.ScopeSites, access.AllSites, "sites")
+	must(t, err)
+	w.siteKey, _, err = w.access.AddScopedKey(ctx, access.ScopeSites, one.ID, "site")
+	must(t, err)
 	w.oneKey, _, err = w.access.AddKey(ctx, one.ID, "one")
 	must(t, err)
 	w.allKey, _, err = w.access.AddKey(ctx, access.AllSites, "all")
@@ -198,7 +204,8 @@ func (w *world) ask(t *testing.T, s scenario) (status int, text string) {
 	method, path, _ := strings.Cut(s.request, " ")
 	req, err := http.NewRequestWithContext(t.Context(), method, w.url+path, strings.NewReader(s.body))
 	must(t, err)
-	keys := strings.NewReplacer("{one}", w.oneKey, "{all}", w.allKey, "{busy}", w.busyKey, "{revoked}", w.revoked)
+	keys := strings.NewReplacer("{one}", w.oneKey, "{all}", w.allKey, "{busy}", w.busyKey, "{revoked}", w.revoked,
+		"{sites}", w.sitesKey, "{site}", w.siteKey)
 	for name, value := range s.headers {
 		req.Header.Set(name, keys.Replace(value))
 	}

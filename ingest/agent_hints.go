@@ -65,7 +65,7 @@ var hintedSystems = [...]struct{ platform, name string }{
 // have Chrome's agent), the system behind "desktop site", the version of Windows and macOS that agents no longer
 // tell, and whether an Android is a tablet.
 //
-// Hints that contradict their agent are no browser's: see [RobotSign]. They are never remembered, so they need no
+// Hints that contradict their agent are no browser's: see robotSign. They are never remembered, so they need no
 // space. An agent that was seen before costs no allocation; versions are parts of the hints' own strings.
 func (a *Agents) LookupWithHints(agent string, h Hints) AgentInfo {
 	info := a.Lookup(agent)

@@ -254,7 +254,7 @@ func FuzzAgent(f *testing.F) {
 		}
 		checkAgentInfo(t, a, got)
 		info := got
-		robotSign(agent, &info, &Signals{Complete: true, HTTPS: true, Hints: h})
+		robotSign(agent, &info, &Signals{Complete: true, AllHints: true, Hints: h})
 	})
 }
 

@@ -10,10 +10,12 @@ import (
 )
 
 const (
-	// retryAfterSec is what clients are told to wait when nothing can be counted now, busyAfterSec when they send too much.
+	// retryAfterSec is what clients are told to wait when nothing can be counted now, busyAfterSec when they send too
+	// much.
 	busyAfterSec    = "5"
 	tooManyAfterSec = "1"
-	// preflightMaxAgeSec is how long a browser may remember that it may send events. Browsers cut it (Chromium at two hours).
+	// preflightMaxAgeSec is how long a browser may remember that it may send events. Browsers cut it (Chromium at two
+	// hours).
 	preflightMaxAgeSec = "86400"
 )
 
@@ -57,33 +59,46 @@ func (c *Collector) preflight(ec echo.Context) error {
 	return ec.NoContent(http.StatusNoContent)
 }
 
-// answer tells the client what became of the request. Accepted and dropped events are both answered 202, so that a robot does not
-// learn that it was seen; the headers tell the integrator.
+// answer tells the client what became of the request. Accepted and dropped events are both answered 202, so that a
+// robot does not learn that it was seen; the headers tell the integrator.
 func (c *Collector) answer(ec echo.Context, err error, r *request) error {
+	if err != nil {
+		status, answer := c.problem(ec, err)
+		return ec.JSON(status, answer)
+	}
+	res := ec.Response()
+	setDropped(res.Header(), r)
+	res.Header()["Content-Type"] = textPlain
+	res.WriteHeader(http.StatusAccepted)
+	_, err = res.Write(acceptedBody)
+	return err
+}
+
+// problem is what is answered to a request that went wrong: the status and the JSON. It sets the headers that belong
+// to it.
+func (c *Collector) problem(ec echo.Context, err error) (status int, answer any) {
+	h := ec.Response().Header()
 	var invalid *InvalidError
 	switch {
-	case err == nil:
-		return answerAccepted(ec, r)
 	case errors.As(err, &invalid):
-		return ec.JSON(http.StatusBadRequest, map[string]map[string][]string{"errors": {invalid.Field: {invalid.Reason}}})
+		return http.StatusBadRequest, map[string]map[string][]string{"errors": {invalid.Field: {invalid.Reason}}}
 	case errors.Is(err, errKey):
-		ec.Response().Header().Set("WWW-Authenticate", "Bearer")
-		return answerError(ec, http.StatusUnauthorized, err.Error())
+		h.Set("WWW-Authenticate", "Bearer")
+		return http.StatusUnauthorized, errorText(err.Error())
 	case errors.Is(err, errTooLarge):
-		return answerError(ec, http.StatusRequestEntityTooLarge, "The body has more than "+strconv.Itoa(MaxBodyBytes)+" bytes.")
+		return http.StatusRequestEntityTooLarge, errorText("The body has more than " + strconv.Itoa(MaxBodyBytes) + " bytes.")
 	case errors.Is(err, errTooManyRequests), errors.Is(err, errTooManyEvents):
-		ec.Response().Header().Set("Retry-After", tooManyAfterSec)
-		return answerError(ec, http.StatusTooManyRequests, err.Error())
+		h.Set("Retry-After", tooManyAfterSec)
+		return http.StatusTooManyRequests, errorText(err.Error())
 	case !errors.Is(err, ErrBusy) && !errors.Is(err, ErrDayOver):
 		c.cfg.Logger.Error("events cannot be counted", "err", err)
 	}
-	ec.Response().Header().Set("Retry-After", busyAfterSec)
-	return answerError(ec, http.StatusServiceUnavailable, "Nothing was counted: the server is busy. Try again later.")
+	h.Set("Retry-After", busyAfterSec)
+	return http.StatusServiceUnavailable, errorText("Nothing was counted: the server is busy. Try again later.")
 }
 
-func answerAccepted(ec echo.Context, r *request) error {
-	res := ec.Response()
-	h := res.Header()
+// setDropped says for how many sites the event was dropped, and why.
+func setDropped(h http.Header, r *request) {
 	switch {
 	case r.dropped == 1:
 		h["X-Plausible-Dropped"], h["X-Turf-Dropped"] = oneDropped, dropHeaders[r.reasons[0]]
@@ -95,12 +110,6 @@ func answerAccepted(ec echo.Context, r *request) error {
 		h["X-Plausible-Dropped"] = []string{strconv.Itoa(r.dropped)}
 		h["X-Turf-Dropped"] = []string{strings.Join(codes, ", ")}
 	}
-	h["Content-Type"] = textPlain
-	res.WriteHeader(http.StatusAccepted)
-	_, err := res.Write(acceptedBody)
-	return err
 }
 
-func answerError(ec echo.Context, status int, message string) error {
-	return ec.JSON(status, map[string]string{"error": message})
-}
+func errorText(message string) map[string]string { return map[string]string{"error": message} }

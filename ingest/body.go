@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -21,6 +22,7 @@ const (
 	maxProps         = 30   // those after it are left out
 	maxPropNameBytes = 300
 	maxPropBytes     = 2000
+	maxEngagedMS     = 30 * 24 * 60 * 60 * 1000 // from there on it is ignored
 	// MaxDomains is how many sites one event can be for.
 	MaxDomains = 16
 )
@@ -49,8 +51,12 @@ type body struct {
 	props []aggregate.Prop
 	// passive: the event does not end a bounce. hash: the URL's fragment is part of the path.
 	passive, hash bool
-	// engaged: scroll depth or engaged time is there.
-	engaged bool
+	// engaged: scroll depth or engaged time is there. scroll is 1 + the depth in percent (0: not told), engagedMS the time.
+	engaged   bool
+	scroll    uint8
+	engagedMS int64
+	// webdriver: the sender found navigator.webdriver, so a program drives the browser.
+	webdriver bool
 	// keyed: the sender has an ingest key, so that it is believed about its visitor: address and agent.
 	keyed bool
 	addr  netip.Addr
@@ -78,7 +84,8 @@ var keys = map[string]func(b *body, j *jsonReader) error{
 	"m": (*body).readProps, "meta": (*body).readProps,
 	"i": (*body).readInteractive, "interactive": (*body).readInteractive,
 	"h": (*body).readHash, "hashMode": (*body).readHash,
-	"sd": (*body).readEngaged, "e": (*body).readEngaged,
+	"webdriver": (*body).readWebdriver,
+	"sd":        (*body).readScroll, "e": (*body).readEngaged,
 	"ip": (*body).readAddress, "ua": (*body).readAgent, "user_agent": (*body).readAgent,
 }
 
@@ -193,20 +200,33 @@ func (b *body) readDomain(j *jsonReader) (err error) {
 	return err
 }
 
-func (b *body) readReferrer(j *jsonReader) (err error) {
-	if b.referrer, err = readString(j, "referrer"); len(b.referrer) > maxReferrerBytes {
-		n := maxReferrerBytes
-		for !utf8.RuneStart(b.referrer[n]) {
-			n--
-		}
-		b.referrer = b.referrer[:n]
-	}
+func (b *body) readReferrer(j *jsonReader) error {
+	text, err := readString(j, "referrer")
+	b.referrer = cutReferrer(text)
 	return err
+}
+
+// cutReferrer is at most the first maxReferrerBytes of a referrer, without half of a character at its end.
+func cutReferrer(text string) string {
+	if len(text) <= maxReferrerBytes {
+		return text
+	}
+	n := maxReferrerBytes
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
 }
 
 func (b *body) readInteractive(j *jsonReader) error {
 	text, isString, _, err := j.value()
 	b.passive = !isString && text == "false"
+	return err
+}
+
+func (b *body) readWebdriver(j *jsonReader) error {
+	text, isString, _, err := j.value()
+	b.webdriver = !isString && (text == "1" || text == "true")
 	return err
 }
 
@@ -216,11 +236,39 @@ func (b *body) readHash(j *jsonReader) error {
 	return err
 }
 
-// readEngaged sees that scroll depth or engaged time is there. The counts do not have them yet.
-func (b *body) readEngaged(j *jsonReader) error {
-	text, isString, ok, err := j.value()
-	b.engaged = b.engaged || ok && !isString && numberLen(text) == len(text)
+// readScroll reads the scroll depth, in percent; more than 100 is 100, and what is no number from 0 on is as if it were not there.
+func (b *body) readScroll(j *jsonReader) error {
+	n, ok, err := j.number()
+	if ok {
+		b.engaged, b.scroll = true, uint8(1+min(n, 100))
+	}
 	return err
+}
+
+// readEngaged reads the engaged time, in milliseconds; what is no number from 0 on, or too large to be one, is as if it were not
+// there.
+func (b *body) readEngaged(j *jsonReader) error {
+	n, ok, err := j.number()
+	if ok {
+		b.engaged = true
+		if n < maxEngagedMS {
+			b.engagedMS = int64(n)
+		}
+	}
+	return err
+}
+
+// number reads a number from 0 on, without its fraction. ok is false for anything else, which is read and forgotten.
+func (j *jsonReader) number() (n float64, ok bool, err error) {
+	text, isString, ok, err := j.value()
+	if err != nil || !ok || isString || numberLen(text) != len(text) {
+		return 0, false, err
+	}
+	n, err = strconv.ParseFloat(text, 64)
+	if err != nil || n < 0 { // too large for a number
+		return 0, false, nil
+	}
+	return math.Floor(n), true, nil
 }
 
 // readAddress reads the visitor's address. Without a key it is ignored, as is readAgent's.

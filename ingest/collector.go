@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,10 +31,11 @@ var (
 
 // Counter counts events. Its methods are called by many goroutines.
 type Counter interface {
-	// Salt is the salt of the site's day in which at lies, and that day. Errors wrap ErrBusy, ErrDayOver or ErrNoSite.
+	// Salt is the salt of the site's day in which at lies, and that day. Errors wrap ErrBusy, ErrDayOver or
+	// ErrNoSite.
 	Salt(site schema.SiteID, at time.Time) (salt [16]byte, day schema.Day, err error)
-	// Submit counts all events or none, and returns nil when they can no longer be lost. It keeps neither the events nor their
-	// strings. Errors wrap ErrBusy or ErrDayOver.
+	// Submit counts all events or none, and returns nil when they can no longer be lost. It keeps neither the events
+	// nor their strings. Errors wrap ErrBusy or ErrDayOver.
 	Submit(ctx context.Context, events []aggregate.Event) error
 }
 
@@ -44,17 +46,25 @@ type Config struct {
 	Counter Counter
 	Agents  *Agents
 	Geo     *Geo // nil knows no place
+	// DataCenters are the networks whose hits are dropped; nil for none.
+	DataCenters *Networks
 	// TrustedProxies are the networks of proxies that are believed about the client's address (see clientAddress).
 	TrustedProxies []netip.Prefix
-	// DebugRequests answers requests with the header X-Debug-Request: true with the address that would be used, and counts nothing.
-	// It tells strangers how the proxies are set up, so it is for the time of setting up.
+	// DebugRequests answers requests with the header X-Debug-Request: true with the address that would be used, and
+	// counts nothing. It tells strangers how the proxies are set up, so it is for the time of setting up.
 	DebugRequests bool
-	Limits        Limits
-	// IngestKey reports whether a key lets its owner send events of a site for visitors whose address and agent it names. nil: no key
-	// does. It is called for each such event.
+	// AllHints: no proxy on the way leaves client hints out, so that a Chrome without them is a robot (see
+	// readSignals).
+	AllHints bool
+	Limits   Limits
+	// IngestKey reports whether a key lets its owner send events of a site for visitors whose address and agent it
+	// names. nil: no key does. It is called for each such event.
 	IngestKey func(key string, site schema.SiteID) bool
-	// Scripts knows what the script of a site is made of, by the site's name or by the id in its tag. nil: every site has the parts
-	// that tracker.Default names.
+	// Dropped is told of each hit of a site that was dropped: when, the reason's code, and the name of the robot or
+	// browser, of a list. nil: nobody is. It does not wait.
+	Dropped func(site schema.SiteID, at time.Time, reason, agent string)
+	// Scripts knows what the script of a site is made of, by the site's name or by the id in its tag. nil: a site's
+	// name is the id, and its settings say which parts it has beside those of tracker.Default.
 	Scripts func(id string) (tracker.Options, bool)
 	Now     func() time.Time // nil: time.Now
 	Logger  *slog.Logger     // nil: silent; told of errors of the Counter that are not those above
@@ -63,13 +73,13 @@ type Config struct {
 // maxTries is how often a hit is tried whose salt was forgotten between Salt and Submit: at midnight, twice.
 const maxTries = 3
 
-// Collector answers the requests of browsers and servers that send events. It has no state but its limits: many may run side by side.
+// Collector answers the requests of browsers and servers that send events. It has no state but its limits: many may
+// run side by side.
 type Collector struct {
 	cfg     Config
 	steps   *Steps
 	clients *limiter
 	events  *limiter
-	drops   drops
 	pool    sync.Pool // of *request
 }
 
@@ -78,15 +88,17 @@ func NewCollector(cfg Config) (*Collector, error) {
 	if cfg.Sites == nil || cfg.Counter == nil {
 		return nil, errors.New("BUG: a collector without sites or counter")
 	}
-	steps, err := newSteps(cfg.Sites, cfg.Agents, cfg.Geo, cfg.Counter)
+	steps, err := NewSteps(cfg.Sites, cfg.Agents, cfg.Geo, cfg.DataCenters)
 	if err != nil {
 		return nil, err
 	}
+	limits := cfg.Limits.withDefaults()
+	steps.counter, steps.rate = cfg.Counter, newRate(limits.VisitorPageviewsPerMin, time.Minute, time.Minute)
 	if cfg.Scripts == nil {
-		cfg.Scripts = func(id string) (tracker.Options, bool) {
-			_, known := cfg.Sites(strings.ToLower(id))
-			return tracker.Options{Parts: tracker.Default}, known
-		}
+		cfg.Scripts = steps.script
+	}
+	if cfg.Dropped == nil {
+		cfg.Dropped = func(schema.SiteID, time.Time, string, string) {}
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -94,7 +106,6 @@ func NewCollector(cfg Config) (*Collector, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	limits := cfg.Limits.withDefaults()
 	return &Collector{
 		cfg: cfg, steps: steps,
 		clients: newLimiter(limits.RequestsPerSec),
@@ -107,11 +118,12 @@ func NewCollector(cfg Config) (*Collector, error) {
 func (c *Collector) Register(e *echo.Echo) {
 	e.POST("/api/event", c.postEvent)
 	e.OPTIONS("/api/event", c.preflight)
+	e.GET("/api/pixel.gif", c.getPixel)
 	e.Match([]string{http.MethodGet, http.MethodHead}, "/js/*", echo.WrapHandler(tracker.Handler(c.cfg.Scripts)))
 }
 
-// postEvent takes one event of a browser. The type of its content is not looked at: trackers send JSON as text/plain, since a
-// browser would ask for permission first (CORS) if it were called JSON.
+// postEvent takes one event of a browser. The type of its content is not looked at: trackers send JSON as text/plain,
+// since a browser would ask for permission first (CORS) if it were called JSON.
 func (c *Collector) postEvent(ec echo.Context) error {
 	allowAnyOrigin(ec)
 	hr := ec.Request()
@@ -122,12 +134,8 @@ func (c *Collector) postEvent(ec echo.Context) error {
 	if !c.clients.allowClient(addr, c.cfg.Now()) {
 		return c.answer(ec, errTooManyRequests, nil)
 	}
-	r := c.pool.Get().(*request)
-	defer func() {
-		r.forget()
-		c.pool.Put(r)
-	}()
-	*r.client.id() = identity{addr: addr, agent: cutAgent(hr.UserAgent())}
+	r := c.begin(hr, addr)
+	defer c.end(r)
 	if err := r.read(hr); err != nil {
 		return c.answer(ec, err, r)
 	}
@@ -144,6 +152,21 @@ func (c *Collector) postEvent(ec echo.Context) error {
 		return c.answer(ec, c.countKeyed(ctx, r, key, []body{r.body}), r)
 	}
 	return c.answer(ec, c.count(ctx, r, func(now time.Time) error { return c.step(r, now) }), r)
+}
+
+// begin takes space for a request, and the request's headers into it. Give it back with end.
+func (c *Collector) begin(hr *http.Request, addr netip.Addr) *request {
+	r := c.pool.Get().(*request)
+	*r.client.id() = identity{
+		addr: addr, agent: cutAgent(hr.UserAgent()),
+		signals: readSignals(hr.Header, c.cfg.AllHints), objects: objects(hr.Header),
+	}
+	return r
+}
+
+func (c *Collector) end(r *request) {
+	r.forget()
+	c.pool.Put(r)
 }
 
 // count takes the request's events through the steps, with work, and counts them.
@@ -173,8 +196,8 @@ func (c *Collector) step(r *request, now time.Time) error {
 			return err
 		}
 		r.passed(drop)
-		if drop != Passed {
-			c.drops.add(r.hit.site.ID, drop, r.hit.agent)
+		if drop != Passed && r.hit.site.ID != 0 {
+			c.cfg.Dropped(r.hit.site.ID, now, drop.String(), cmp.Or(r.hit.agent.Robot, r.hit.agent.Browser))
 		}
 	}
 	return nil

@@ -162,6 +162,45 @@ func TestLimitsAreAnswered429(t *testing.T) {
 	}
 }
 
+// A visitor's page views beyond the rate are dropped, and nothing else is.
+func TestRateOfVisitor(t *testing.T) {
+	now := noon
+	s := newServer(t, func(c *Config) {
+		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		c.Limits.VisitorPageviewsPerMin, c.Now, c.IngestKey = 20, func() time.Time { return now }, testKeys
+	})
+	const from, other = "X-Forwarded-For: 198.51.100.7", "X-Forwarded-For: 198.51.100.8"
+	event := `{"n":"x","u":"https://example.com/a"}`
+	keyed := `{"n":"pageview","u":"https://example.com/a","ip":"198.51.100.7","ua":"` + chromeAgent + `"}`
+	for i, step := range []struct {
+		wait    time.Duration
+		body    string
+		headers []string
+		counted int // of 30
+	}{
+		{0, pageview, []string{from}, 20},
+		{0, pageview, []string{other}, 20},
+		{0, pageview, []string{from, "User-Agent: " + firefoxAgent}, 20},
+		{0, event, []string{from}, 30},
+		{0, keyed, []string{from, "Authorization: Bearer key-1"}, 30},
+		{0, pageview, []string{"X-Forwarded-For: 10.0.0.1"}, 30}, // somebody's proxy, and many behind it
+		{0, pageview, []string{from}, 0},
+		{30 * time.Second, pageview, []string{from}, 10},
+		{time.Hour, pageview, []string{from}, 20},
+	} {
+		now = now.Add(step.wait)
+		dropped := 0
+		for range 30 {
+			if s.post(t, step.body, step.headers...).header.Get("X-Turf-Dropped") == "rate" {
+				dropped++
+			}
+		}
+		if n := len(s.counter.take()); n != step.counted || n+dropped != 30 {
+			t.Errorf("step %d: %d counted, %d dropped, want %d counted", i, n, dropped, step.counted)
+		}
+	}
+}
+
 func TestDebugRequest(t *testing.T) {
 	const debug = "X-Debug-Request: true"
 	on := newServer(t, func(c *Config) {
@@ -248,12 +287,22 @@ func TestAllocations(t *testing.T) {
 	const limit = 12
 	bare := echo.New()
 	bare.POST("/api/event", func(c echo.Context) error { return c.NoContent(http.StatusAccepted) })
-	c, err := NewCollector(Config{Sites: testSites, Counter: emptyCounter{}, Agents: testAgents(t)})
-	if err != nil {
-		t.Fatal(err)
+	settings := &schema.Settings{
+		Profile: "strict", ExcludeAddresses: []string{"203.0.113.0/24", "2001:db8::/32"}, ExcludeCountries: []string{"AQ"},
+		ExcludePages: []string{"/admin/**", "/login"}, Hostnames: []string{"example.com", "*.example.com"}, FoldPaths: []string{"/a/*"},
 	}
-	full := echo.New()
-	c.Register(full)
+	full := map[string]*echo.Echo{}
+	for name, s := range map[string]*schema.Settings{"": nil, ", with settings": settings} {
+		limits := Limits{RequestsPerSec: -1, VisitorPageviewsPerMin: 1_000_000}
+		c, err := NewCollector(Config{
+			Sites: sitesWith(s), Counter: emptyCounter{}, Agents: testAgents(t), Limits: limits, DataCenters: testCentres(t),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		full[name] = echo.New()
+		c.Register(full[name])
+	}
 	for name, body := range map[string]string{
 		"page view": pageview,
 		"with tags": `{"n":"pageview","u":"https://example.com/a?utm_source=news&utm_medium=email&utm_campaign=may&x=1","d":"example.com","r":"https://www.google.com/"}`,
@@ -264,6 +313,11 @@ func TestAllocations(t *testing.T) {
 			reader := strings.NewReader(body)
 			req := httptest.NewRequest(http.MethodPost, "/api/event", reader)
 			req.Header.Set("User-Agent", chromeAgent)
+			req.RemoteAddr = "81.2.69.160:1"
+			for _, h := range chromeHeaders {
+				name, value, _ := strings.Cut(h, ": ")
+				req.Header.Set(name, value)
+			}
 			w := nothing{http.Header{}}
 			return testing.AllocsPerRun(200, func() {
 				reader.Reset(body)
@@ -271,10 +325,12 @@ func TestAllocations(t *testing.T) {
 				e.ServeHTTP(w, req)
 			})
 		}
-		if n := run(full) - run(bare); n > limit {
-			t.Errorf("%s: %v allocations, at most %d", name, n, limit)
-		} else {
-			t.Logf("%s: %v allocations", name, n)
+		for with, e := range full {
+			if n := run(e) - run(bare); n > limit {
+				t.Errorf("%s%s: %v allocations, at most %d", name, with, n, limit)
+			} else {
+				t.Logf("%s%s: %v allocations", name, with, n)
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package ingest
 import (
 	"crypto/rand"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"strings"
 	"time"
@@ -19,7 +20,8 @@ type Question struct {
 	URL       string
 	UserAgent string
 	Referrer  string
-	Address   netip.Addr // the zero Addr for none
+	Address   netip.Addr  // the zero Addr for none
+	Header    http.Header // other headers of the browser that matter; nil for none
 	At        time.Time
 }
 
@@ -51,8 +53,11 @@ func (s *Steps) Explain(q *Question) (*Explanation, error) {
 		return nil, err
 	}
 	h := hit{
-		client: newClient(&identity{addr: plainAddr(q.Address), agent: cutAgent(q.UserAgent)}),
-		body:   &b, domain: b.domain, at: q.At, salt: new([16]byte),
+		client: newClient(&identity{
+			addr: plainAddr(q.Address), agent: cutAgent(q.UserAgent),
+			signals: readSignals(q.Header, false), objects: objects(q.Header),
+		}),
+		body: &b, domain: b.domain, at: q.At, salt: new([16]byte),
 	}
 	_, _ = rand.Read(h.salt[:]) // never fails
 	if s.sites != nil {
@@ -70,6 +75,7 @@ func (s *Steps) Explain(q *Question) (*Explanation, error) {
 		if err != nil {
 			return nil, fmt.Errorf("step %s: %w", step.name, err)
 		}
+		h.dropped = drop
 		out := Outcome{Step: step.name, Outcome: step.tell(&h), Dropped: drop}
 		if drop != Passed {
 			out.Outcome = strings.TrimPrefix(out.Outcome+". "+drop.Sentence(), ". ")

@@ -3,6 +3,7 @@ package ingest
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
@@ -20,22 +21,25 @@ func TestExplain(t *testing.T) {
 		"a page view": {
 			q: Question{URL: "https://www.example.com/user/ann@example.org?utm_source=x", UserAgent: chromeAgent},
 			want: []string{
-				"site: example.com, time zone Europe/Amsterdam", "robots: no robot", "place: not known",
+				"site: example.com, time zone Europe/Amsterdam", "objection: not asked for", "robots: no robot", "network: not excluded",
+				"place: not known",
 				"device: device Desktop, browser Chrome, browser version 137, operating system Windows, operating system version 10",
-				"url: example.com/user/:id", "event: a page view", "source: channel ", "visitor: a key that holds until the end of 2026-07-02",
+				"url: example.com/user/:id", "page: example.com/user/:id", "event: a page view", "source: channel ",
+				"visitor: a key that holds until the end of 2026-07-02", "rate: ",
 			},
 		},
 		"an event": {
 			q: Question{URL: "https://shop.example.org/", UserAgent: chromeAgent, Name: "404", Domain: "shop.example.org"},
 			want: []string{
-				"site: shop", "robots: no robot", "place: ", "device: ", "url: shop.example.org/", "event: the event 404, path /",
-				"source: ", "visitor: a key that holds until the end of 2026-07-01",
+				"site: shop", "objection: ", "robots: no robot", "network: ", "place: ", "device: ", "url: shop.example.org/", "page: ",
+				"event: the event 404, path /", "source: ", "visitor: a key that holds until the end of 2026-07-01", "rate: ",
 			},
 		},
 		"engagement": {
 			q: Question{URL: "https://example.com/", UserAgent: chromeAgent, Name: "engagement"},
 			want: []string{
-				"site: ", "robots: ", "place: ", "device: ", "url: ", "event: engagement: goes on with a visit", "source: none", "visitor: ",
+				"site: ", "objection: ", "robots: ", "network: ", "place: ", "device: ", "url: ", "page: ",
+				"event: engagement: goes on with a visit", "source: none", "visitor: ", "rate: ",
 			},
 		},
 		"unknown site": {
@@ -44,7 +48,20 @@ func TestExplain(t *testing.T) {
 		},
 		"robot": {
 			q:    Question{URL: "https://example.com/", UserAgent: robotAgent},
-			want: []string{"site: ", "robots: a robot or program: Googlebot. The user agent is that of a robot"},
+			want: []string{"site: ", "objection: ", "robots: a robot or program: Googlebot. The user agent is that of a robot"},
+		},
+		"driven": {
+			q: Question{
+				URL: "https://example.com/", UserAgent: chromeAgent, Header: http.Header{"Sec-Purpose": {"prefetch"}},
+			},
+			want: []string{"site: ", "objection: ", "robots: The browser fetched the page in advance"},
+		},
+		"referrer spam": {
+			q: Question{URL: "https://example.com/", UserAgent: chromeAgent, Referrer: "https://semalt.com/"},
+			want: []string{
+				"site: ", "objection: ", "robots: ", "network: ", "place: ", "device: ", "url: ", "page: ", "event: ",
+				"source: The page before is on the list of referrer spam",
+			},
 		},
 		"no URL":     {q: Question{UserAgent: chromeAgent}, bad: "url"},
 		"not a page": {q: Question{URL: "data:x", UserAgent: chromeAgent}, bad: "url"},

@@ -21,12 +21,8 @@ import (
 // defaultGeoVersion is the version of the country database that scripts/geo fetches.
 const defaultGeoVersion = "2.3.2026061719"
 
-const (
-	// geoCheckInterval is how often the file is looked at for a change.
-	geoCheckInterval = time.Minute
-	// maxGeoFileBytes is the largest database that is opened. The largest city files are a quarter of that.
-	maxGeoFileBytes = 512 << 20
-)
+// maxGeoFileBytes is the largest database that is opened. The largest city files are a quarter of that.
+const maxGeoFileBytes = 512 << 20
 
 // DefaultGeoPath is where scripts/geo put the default country database, or "" when it is not there.
 func DefaultGeoPath() string {
@@ -72,8 +68,7 @@ type Geo struct {
 	db      atomic.Pointer[geoDB]
 	failed  atomic.Uint64
 	problem atomic.Pointer[string]
-	stop    chan struct{}
-	done    chan struct{}
+	watch   fileWatch
 }
 
 // OpenGeo opens the database and keeps watch over its file until Close.
@@ -82,9 +77,9 @@ func OpenGeo(path string) (*Geo, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Geo{path: path, stop: make(chan struct{}), done: make(chan struct{})}
+	g := &Geo{path: path}
 	g.db.Store(db)
-	go g.watch()
+	g.watch = watchFile(g.reload)
 	return g, nil
 }
 
@@ -93,8 +88,7 @@ func (g *Geo) Close() {
 	if g == nil {
 		return
 	}
-	close(g.stop)
-	<-g.done
+	g.watch.Close()
 }
 
 // Info says what is in use; the zero value for a nil *Geo.
@@ -134,20 +128,6 @@ func (g *Geo) Lookup(addr netip.Addr) Place {
 	return p
 }
 
-func (g *Geo) watch() {
-	defer close(g.done)
-	t := time.NewTicker(geoCheckInterval)
-	defer t.Stop()
-	for {
-		select {
-		case <-g.stop:
-			return
-		case <-t.C:
-			g.reload()
-		}
-	}
-}
-
 // reload takes a changed file over. A file that cannot be used (half copied, say) leaves the old one in use and is tried
 // again the next time.
 func (g *Geo) reload() {
@@ -180,32 +160,10 @@ type geoDB struct {
 	stamp  fileStamp
 }
 
-// fileStamp tells versions of a file apart.
-type fileStamp struct {
-	modified  int64 // Unix nanoseconds
-	sizeBytes int64
-}
-
-func stampOf(path string) (fileStamp, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return fileStamp{}, err
-	}
-	return fileStamp{info.ModTime().UnixNano(), info.Size()}, nil
-}
-
 func readGeo(path string) (*geoDB, error) {
-	stamp, err := stampOf(path)
+	data, stamp, err := readWhole(path, "database of places", maxGeoFileBytes)
 	if err != nil {
-		return nil, fmt.Errorf("open the database of places: %w", err)
-	}
-	if stamp.sizeBytes > maxGeoFileBytes {
-		return nil, fmt.Errorf("open the database of places %s: it has %d bytes, at most %d are read",
-			path, stamp.sizeBytes, maxGeoFileBytes)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the database of places: %w", err)
+		return nil, err
 	}
 	db, err := parseGeo(data)
 	if err != nil {

@@ -218,7 +218,7 @@ func TestGeoReload(t *testing.T) {
 		g := openGeo(t, path)
 		step := func(what, country string, problem bool) {
 			t.Helper()
-			time.Sleep(geoCheckInterval + time.Second)
+			time.Sleep(fileCheckInterval + time.Second)
 			synctest.Wait()
 			if got := g.Lookup(addr).Country; got != country {
 				t.Errorf("%s: country %q, want %q", what, got, country)

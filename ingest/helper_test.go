@@ -55,10 +55,11 @@ func testSites(domain string) (schema.Site, bool) {
 
 func testSteps(t testing.TB, counter Counter) *Steps {
 	t.Helper()
-	s, err := newSteps(testSites, testAgents(t), nil, counter)
+	s, err := NewSteps(testSites, testAgents(t), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.counter = counter
 	return s
 }
 

@@ -10,22 +10,29 @@ import (
 
 // Limits are how much is taken. 0 is the default, a negative number no limit.
 type Limits struct {
-	// RequestsPerSec is for one address (IPv6: one /64). Addresses that are not on the public internet have no limit: behind them
-	// stands a proxy that is not named as trusted, or the operator.
+	// RequestsPerSec is for one address (IPv6: one /64). Addresses that are not on the public internet have no limit:
+	// behind them stands a proxy that is not named as trusted, or the operator.
 	RequestsPerSec int
 	// SiteEventsPerSec is for one site.
 	SiteEventsPerSec int
+	// VisitorPageviewsPerMin is for one visitor, who may have a minute's worth at once. What is beyond it is dropped,
+	// not refused: it is a robot's. Visitors whose address is not on the public internet have no limit, nor have
+	// those that the holder of a key names.
+	VisitorPageviewsPerMin int
 }
 
 // The defaults are far above what people do, also many behind one address, and keep one sender from taking it all.
 const (
 	DefaultRequestsPerSec   = 200
 	DefaultSiteEventsPerSec = 100_000
+	// DefaultVisitorPageviewsPerMin leaves room for what looks like one visitor and is many: a classroom of the same
+	// computers, or the phones of a model behind one address of a mobile network.
+	DefaultVisitorPageviewsPerMin = 300
 )
 
 // The size of a limiter.
 const (
-	burstSec     = 5       // so many seconds' worth can come at once
+	burstSec     = 5       // so many seconds' worth can come at once, of an address or a site
 	limiterWays  = 4       // places that a key can take
 	limiterSlots = 1 << 16 // keys that are remembered: 1 MB
 	limiterLocks = 64
@@ -38,12 +45,15 @@ func (l Limits) withDefaults() Limits {
 	if l.SiteEventsPerSec == 0 {
 		l.SiteEventsPerSec = DefaultSiteEventsPerSec
 	}
+	if l.VisitorPageviewsPerMin == 0 {
+		l.VisitorPageviewsPerMin = DefaultVisitorPageviewsPerMin
+	}
 	return l
 }
 
-// limiter holds each key to a rate, by the generic cell rate algorithm: a key has one number, the time at which all that it sent
-// would be worked off at the rate. It never grows: a new key takes the place of the one of its set that is worked off first, which
-// forgets nothing as long as that is in the past. Keys are kept as keyed hashes.
+// limiter holds each key to a rate, by the generic cell rate algorithm: a key has one number, the time at which all
+// that it sent would be worked off at the rate. It never grows: a new key takes the place of the one of its set that
+// is worked off first, which forgets nothing as long as that is in the past. Keys are kept as keyed hashes.
 type limiter struct {
 	seed  maphash.Seed
 	cost  int64 // nanoseconds that one of a key's requests takes; 0 for no limit
@@ -58,12 +68,16 @@ type limiterSlot struct {
 }
 
 // newLimiter holds to a rate a second; a negative one is no limit.
-func newLimiter(perSec int) *limiter {
-	if perSec <= 0 {
+func newLimiter(perSec int) *limiter { return newRate(perSec, time.Second, burstSec*time.Second) }
+
+// newRate holds to so many in a period, of which as many as fit into burst can come at once; a negative rate is no
+// limit.
+func newRate(most int, period, burst time.Duration) *limiter {
+	if most <= 0 {
 		return &limiter{}
 	}
 	return &limiter{
-		seed: maphash.MakeSeed(), cost: int64(time.Second) / int64(perSec), burst: burstSec * int64(time.Second),
+		seed: maphash.MakeSeed(), cost: int64(period) / int64(most), burst: int64(burst),
 		slots: make([][limiterWays]limiterSlot, limiterSlots/limiterWays),
 	}
 }

@@ -2,52 +2,15 @@ package ingest
 
 import "strings"
 
-// RobotSign is what beside the user agent tells that no person looks at the page. The set is closed; the zero value
-// is no sign.
-type RobotSign uint8
-
-const (
-	NoSign RobotSign = iota
-	// SignPrefetch: the browser fetched the page in advance; its script must wait until the page is shown.
-	SignPrefetch
-	// SignWebdriver: the browser says that a program drives it (navigator.webdriver, sent by the script).
-	SignWebdriver
-	// SignHeadless: the hints say that the browser has no window.
-	SignHeadless
-	// SignNoHints: the agent is that of a Chrome that always sends client hints over https, and there are none.
-	SignNoHints
-	// SignOtherHints: the hints are of another system or version than the agent, which no browser does.
-	SignOtherHints
-	// SignNoLanguage: there is no Accept-Language, which every browser sends.
-	SignNoLanguage
-	numRobotSigns
-)
-
-// robotSigns is the table of all signs: a code and a sentence for people.
-var robotSigns = [numRobotSigns]struct{ code, sentence string }{
-	NoSign:         {"", "Nothing tells that a robot sent it."},
-	SignPrefetch:   {"prefetch", "The browser fetched the page in advance; nobody looks at it yet."},
-	SignWebdriver:  {"webdriver", "The browser says that a program drives it."},
-	SignHeadless:   {"headless", "The browser says that it has no window."},
-	SignNoHints:    {"no_hints", "The user agent is Chrome's, but headers that Chrome always sends over https are missing."},
-	SignOtherHints: {"other_hints", "The user agent and the client hints are of different browsers."},
-	SignNoLanguage: {"no_language", "There is no Accept-Language, which every browser sends."},
-}
-
-// String is the sign's code; "" for NoSign.
-func (s RobotSign) String() string { return robotSigns[s].code }
-
-// Sentence says for people what the sign means.
-func (s RobotSign) Sentence() string { return robotSigns[s].sentence }
-
 // Signals are what a request tells beside its user agent. Headers are as they came; each may be "".
 type Signals struct {
-	// Complete: all headers are there as the browser sent them. It is false for lines of a log, for events of servers
-	// and apps, and where the event was sent on by a proxy of the site that leaves headers out: there that one is
-	// missing tells nothing.
-	Complete       bool
-	HTTPS          bool // the browser's own connection was encrypted
-	Webdriver      bool // the script found navigator.webdriver
+	// Complete: the headers came from a browser, and nothing on the way chose among them. It is false for lines of a
+	// log, for events of servers and apps, and where a proxy of the site sends on only the headers that it knows: there
+	// that one is missing tells nothing.
+	Complete bool
+	// AllHints: the client hints too would be there if the browser had sent them.
+	AllHints       bool
+	Webdriver      bool // the sender found navigator.webdriver
 	AcceptLanguage string
 	SecPurpose     string // "prefetch", "prefetch;prerender"
 	Purpose        string // "prefetch" (older Chromium, Safari: "preview")
@@ -60,23 +23,23 @@ type Signals struct {
 const minHintsChrome = 90
 
 // robotSign is the first sign that no person looks at the page which the request has, given what its agent is (with
-// [Agents.LookupWithHints]) and the agent itself. It allocates nothing.
-func robotSign(agent string, info *AgentInfo, s *Signals) RobotSign {
+// [Agents.LookupWithHints]) and the agent itself; Passed where there is none. It allocates nothing.
+func robotSign(agent string, info *AgentInfo, s *Signals) DropReason {
 	switch {
 	case isPrefetch(s):
-		return SignPrefetch
+		return DropPrefetch
 	case s.Webdriver:
-		return SignWebdriver
+		return DropWebdriver
 	case strings.Contains(s.Hints.Brands, "HeadlessChrome"):
-		return SignHeadless
-	case s.Complete && s.HTTPS && s.Hints.Brands == "" && alwaysHints(agent, info):
-		return SignNoHints
+		return DropHeadless
+	case s.Complete && s.AllHints && s.Hints.Brands == "" && alwaysHints(agent, info):
+		return DropNoHints
 	case contradicts(agent, s.Hints):
-		return SignOtherHints
+		return DropOtherHints
 	case s.Complete && s.AcceptLanguage == "":
-		return SignNoLanguage
+		return DropNoLanguage
 	}
-	return NoSign
+	return Passed
 }
 
 func isPrefetch(s *Signals) bool {

@@ -15,36 +15,31 @@ func TestRobotSign(t *testing.T) {
 	for _, c := range []struct {
 		name, agent string
 		s           Signals
-		want        RobotSign
+		want        DropReason
 	}{
-		{"Chrome over https", chromeAgent, Signals{Complete: true, HTTPS: true, AcceptLanguage: "en", Hints: hints}, NoSign},
-		{"Chrome over http sends no hints", chromeAgent, Signals{Complete: true, AcceptLanguage: "en"}, NoSign},
-		{"Chrome over https without hints", chromeAgent, Signals{Complete: true, HTTPS: true, AcceptLanguage: "en"}, SignNoHints},
-		{"a proxy left headers out", chromeAgent, Signals{HTTPS: true}, NoSign},
-		{"Chrome before hints", old, Signals{Complete: true, HTTPS: true, AcceptLanguage: "en"}, NoSign},
-		{"Chrome on iOS is Safari", iphone, Signals{Complete: true, HTTPS: true, AcceptLanguage: "en"}, NoSign},
-		{"in an app", webview, Signals{Complete: true, HTTPS: true, AcceptLanguage: "en"}, NoSign},
-		{"Safari", safari, Signals{Complete: true, HTTPS: true, AcceptLanguage: "en"}, NoSign},
-		{"Firefox", firefoxAgent, Signals{Complete: true, HTTPS: true, AcceptLanguage: "en"}, NoSign},
-		{"no language", firefoxAgent, Signals{Complete: true, HTTPS: true}, SignNoLanguage},
-		{"driven", chromeAgent, Signals{Complete: true, HTTPS: true, Webdriver: true, AcceptLanguage: "en", Hints: hints}, SignWebdriver},
-		{"headless", chromeAgent, Signals{Hints: Hints{Brands: `"HeadlessChrome";v="137"`}}, SignHeadless},
-		{"Chromium's prefetch", chromeAgent, Signals{SecPurpose: "prefetch;prerender", Hints: hints}, SignPrefetch},
-		{"older prefetch", chromeAgent, Signals{Purpose: "prefetch"}, SignPrefetch},
-		{"Safari's preview", safari, Signals{Purpose: "preview"}, SignPrefetch},
-		{"Firefox's prefetch", firefoxAgent, Signals{XMoz: "prefetch"}, SignPrefetch},
-		{"another system", chromeAgent, Signals{Hints: Hints{Platform: `"macOS"`}}, SignOtherHints},
-		{"Linux behind Windows", chromeAgent, Signals{Hints: Hints{Platform: `"Linux"`}}, SignOtherHints},
-		{"another version", chromeAgent, Signals{Hints: Hints{Brands: `"Chromium";v="99"`, Platform: `"Windows"`}}, SignOtherHints},
+		{"Chrome over https", chromeAgent, Signals{Complete: true, AllHints: true, AcceptLanguage: "en", Hints: hints}, Passed},
+		{"Chrome over http, or a proxy leaves hints out", chromeAgent, Signals{Complete: true, AcceptLanguage: "en"}, Passed},
+		{"Chrome over https without hints", chromeAgent, Signals{Complete: true, AllHints: true, AcceptLanguage: "en"}, DropNoHints},
+		{"a proxy left headers out", chromeAgent, Signals{AllHints: true}, Passed},
+		{"Chrome before hints", old, Signals{Complete: true, AllHints: true, AcceptLanguage: "en"}, Passed},
+		{"Chrome on iOS is Safari", iphone, Signals{Complete: true, AllHints: true, AcceptLanguage: "en"}, Passed},
+		{"in an app", webview, Signals{Complete: true, AllHints: true, AcceptLanguage: "en"}, Passed},
+		{"Safari", safari, Signals{Complete: true, AllHints: true, AcceptLanguage: "en"}, Passed},
+		{"Firefox", firefoxAgent, Signals{Complete: true, AllHints: true, AcceptLanguage: "en"}, Passed},
+		{"no language", firefoxAgent, Signals{Complete: true, AllHints: true}, DropNoLanguage},
+		{"driven", chromeAgent, Signals{Complete: true, AllHints: true, Webdriver: true, AcceptLanguage: "en", Hints: hints}, DropWebdriver},
+		{"headless", chromeAgent, Signals{Hints: Hints{Brands: `"HeadlessChrome";v="137"`}}, DropHeadless},
+		{"Chromium's prefetch", chromeAgent, Signals{SecPurpose: "prefetch;prerender", Hints: hints}, DropPrefetch},
+		{"older prefetch", chromeAgent, Signals{Purpose: "prefetch"}, DropPrefetch},
+		{"Safari's preview", safari, Signals{Purpose: "preview"}, DropPrefetch},
+		{"Firefox's prefetch", firefoxAgent, Signals{XMoz: "prefetch"}, DropPrefetch},
+		{"another system", chromeAgent, Signals{Hints: Hints{Platform: `"macOS"`}}, DropOtherHints},
+		{"Linux behind Windows", chromeAgent, Signals{Hints: Hints{Platform: `"Linux"`}}, DropOtherHints},
+		{"another version", chromeAgent, Signals{Hints: Hints{Brands: `"Chromium";v="99"`, Platform: `"Windows"`}}, DropOtherHints},
 	} {
 		info := testAgents(t).LookupWithHints(c.agent, c.s.Hints)
 		if got := robotSign(c.agent, &info, &c.s); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
-		}
-	}
-	for s := range numRobotSigns {
-		if s.Sentence() == "" || (s.String() == "") != (s == NoSign) {
-			t.Errorf("sign %d has no code or sentence", s)
 		}
 	}
 }

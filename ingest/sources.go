@@ -304,13 +304,6 @@ func isOneOf(s string, words []string) bool {
 	return false
 }
 
-// IsSpam reports whether the referrer is a page that nobody comes from: such hits were sent by programs.
-func (s *Sources) IsSpam(referrer string) bool {
-	r := readReferrer(referrer)
-	known := s.byHost(r.host)
-	return known != nil && known.kind == kindSpam
-}
-
 // Attribute says where a visit came from whose first page is at pageHost (cleaned) with that page's query (nil for
 // none; not cleaned) and that referrer (raw, as in the Referer header or document.referrer).
 //
@@ -321,7 +314,14 @@ func (s *Sources) IsSpam(referrer string) bool {
 // host, which for us is in Referrer, while a source is one thing to its owner however many hosts it has, and the
 // number of sources a day is limited.
 func (s *Sources) Attribute(pageHost string, query url.Values, referrer string) Attribution {
-	a := Attribution{
+	a, _ := s.attribute(pageHost, query, referrer)
+	return a
+}
+
+// attribute is Attribute, and reports whether the referrer is a page that nobody comes from: programs send such hits, so that
+// owners of sites look at it.
+func (s *Sources) attribute(pageHost string, query url.Values, referrer string) (a Attribution, spam bool) {
+	a = Attribution{
 		Campaign: cleanTag(query, "utm_campaign"), UTMSource: cleanTag(query, "utm_source"),
 		UTMMedium: cleanTag(query, "utm_medium"), UTMContent: cleanTag(query, "utm_content"),
 		UTMTerm: cleanTag(query, "utm_term"),
@@ -338,7 +338,7 @@ func (s *Sources) Attribute(pageHost string, query url.Values, referrer string) 
 		if known == nil || known.kind != kindReturn && known.kind != kindSpam {
 			a.Referrer = r.text()
 		} else {
-			known = nil
+			known, spam = nil, known.kind == kindSpam
 		}
 	}
 	click := s.click(query)
@@ -361,7 +361,7 @@ func (s *Sources) Attribute(pageHost string, query url.Values, referrer string) 
 	}
 	f.source = a.Source
 	a.Channel = channelOf(f)
-	return a
+	return a, spam
 }
 
 // cleanTag is a value of the query as it may be kept. What reports write for none is none.

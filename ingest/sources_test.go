@@ -110,7 +110,7 @@ func TestReferrerSpam(t *testing.T) {
 		"https://semalt.com/": true, "http://a.buttons-for-website.com/x": true, "https://example.org/semalt.com": false, "": false,
 		"https://notsemalt.com/": false,
 	} {
-		if got := s.IsSpam(referrer); got != want {
+		if _, got := s.attribute("example.net", nil, referrer); got != want {
 			t.Errorf("%q: %t", referrer, got)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,8 +23,8 @@ func newClient(id *identity) client { return client{who: &id} }
 
 func (c client) id() *identity { return *c.who }
 
-// identity is what is known of a client. This is the only place where an address and a user agent are kept, for as long as the hit is
-// on its way.
+// identity is what is known of a client. This is the only place where an address and a user agent are kept, for as
+// long as the hit is on its way.
 type identity struct {
 	redacted
 	addr  netip.Addr // as parseHop gives it; the zero Addr where there is none
@@ -31,6 +32,10 @@ type identity struct {
 	agent string     // at most MaxUserAgentBytes
 	// noAgent: the log does not hold user agents, so it tells nothing that there is none.
 	noAgent bool
+	// signals and objects are what the headers tell beside; zero where the sender of the hit is not its visitor's
+	// browser.
+	signals Signals
+	objects bool // Global Privacy Control or Do Not Track
 }
 
 // hit is a request on its way through the steps. Its event is what leaves.
@@ -41,7 +46,8 @@ type hit struct {
 	domain string // which of the body's domains this hit is for
 	at     time.Time
 	// site is filled by the first step; whoever knows it already sets it.
-	site schema.Site
+	site  schema.Site
+	rules *rules // of the site; nil where it has none
 	// salt and day make the visitor's key where no Counter does: in an import and in an explanation.
 	salt *[16]byte
 	day  schema.Day
@@ -49,16 +55,22 @@ type hit struct {
 	agent AgentInfo
 	query url.Values
 	event aggregate.Event
+	// dropped is for what is told of a step.
+	dropped DropReason
 }
 
-// Steps are what is made of a hit, one after the other: the same for live hits, lines of logs and explanations. It may be used by
-// many goroutines.
+// Steps are what is made of a hit, one after the other: the same for live hits, lines of logs and explanations. It
+// may be used by many goroutines.
 type Steps struct {
 	sites   func(domain string) (schema.Site, bool)
 	agents  *Agents
 	geo     *Geo
 	sources *Sources
 	counter Counter // nil where hits bring their salt
+	rules   rulesCache
+	centres *Networks // those of data centres
+	// rate holds visitors to a rate of page views; nil where hits do not come as they happen.
+	rate *limiter
 }
 
 // step is one of Steps. It passes the hit on, or drops it. Errors are those of Counter.Salt.
@@ -71,22 +83,25 @@ type step struct {
 // steps is the way of a hit, all of it.
 var steps = [...]step{
 	{"site", (*Steps).findSite, tellSite},
+	{"objection", (*Steps).heedObjection, tellObjection},
 	{"robots", (*Steps).dropRobots, tellRobots},
+	{"network", (*Steps).dropNetwork, tellNetwork},
 	{"place", (*Steps).findPlace, tellPlace},
 	{"device", (*Steps).nameDevice, tellDevice},
 	{"url", (*Steps).cleanPage, tellPage},
+	{"page", (*Steps).choosePage, tellPage},
 	{"event", (*Steps).cleanEvent, tellEvent},
 	{"source", (*Steps).findSource, tellSource},
 	{"visitor", (*Steps).makeKey, tellVisitor},
+	{"rate", (*Steps).limitRate, tellRate},
 }
 
-// NewSteps makes the steps for hits that bring their salt: those of an import or an explanation. sites finds a site by its name
-// and may be nil where hits bring their site too. geo may be nil.
-func NewSteps(sites func(domain string) (schema.Site, bool), agents *Agents, geo *Geo) (*Steps, error) {
-	return newSteps(sites, agents, geo, nil)
-}
-
-func newSteps(sites func(string) (schema.Site, bool), agents *Agents, geo *Geo, counter Counter) (*Steps, error) {
+// NewSteps makes the steps for hits that bring their salt: those of an import or an explanation. sites finds a site
+// by its name and may be nil where hits bring their site too. geo and centres, the networks of data centres, may be
+// nil.
+func NewSteps(
+	sites func(domain string) (schema.Site, bool), agents *Agents, geo *Geo, centres *Networks,
+) (*Steps, error) {
 	if agents == nil {
 		return nil, errors.New("BUG: steps without a list of agents")
 	}
@@ -94,7 +109,7 @@ func newSteps(sites func(string) (schema.Site, bool), agents *Agents, geo *Geo, 
 	if err != nil {
 		return nil, fmt.Errorf("read the lists of sources: %w", err)
 	}
-	return &Steps{sites: sites, agents: agents, geo: geo, sources: sources, counter: counter}, nil
+	return &Steps{sites: sites, agents: agents, geo: geo, centres: centres, sources: sources}, nil
 }
 
 // run takes a hit through all steps, or to the one that drops it. The event is good only when it passed.
@@ -119,24 +134,56 @@ func (s *Steps) findSite(h *hit) (DropReason, error) {
 		}
 	}
 	h.event.Site, h.event.Time = h.site.ID, h.at.Unix()
+	var err error
+	h.rules, err = s.rules.of(&h.site)
+	return Passed, err
+}
+
+// heedObjection drops what a browser sends that objects, where the site's profile says that this is an objection.
+func (s *Steps) heedObjection(h *hit) (DropReason, error) {
+	if h.rules != nil && h.rules.strict && h.client.id().objects {
+		return DropObjection, nil
+	}
 	return Passed, nil
 }
 
-// dropRobots drops what the user agent tells to be no person's browser.
+// dropRobots drops what the user agent or the other headers tell to be no person's browser.
 func (s *Steps) dropRobots(h *hit) (DropReason, error) {
-	if h.client.id().noAgent {
+	id := h.client.id()
+	if id.noAgent {
 		return Passed, nil
 	}
-	if h.agent = s.agents.Lookup(h.client.id().agent); h.agent.Robot != "" {
-		return DropRobot, nil
+	h.agent = s.agents.LookupWithHints(id.agent, id.signals.Hints)
+	id.signals.Webdriver = h.body.webdriver
+	sign := robotSign(id.agent, &h.agent, &id.signals)
+	switch {
+	case h.agent.Robot == "", sign == DropHeadless:
+		return sign, nil
+	case h.agent.AI:
+		return DropAIRobot, nil
+	}
+	return DropRobot, nil
+}
+
+// dropNetwork drops what comes from an address that the site excludes, or from a data centre.
+func (s *Steps) dropNetwork(h *hit) (DropReason, error) {
+	addr := h.client.id().addr
+	if h.rules != nil && contains(h.rules.networks, addr) {
+		return DropAddress, nil
+	}
+	if s.centres.Contains(addr) {
+		return DropDataCenter, nil
 	}
 	return Passed, nil
 }
 
-// findPlace looks the address up.
+// findPlace looks the address up, and drops what comes from a country that the site excludes.
 func (s *Steps) findPlace(h *hit) (DropReason, error) {
 	p, v := s.geo.Lookup(h.client.id().addr), &h.event.Values
 	v[schema.Country], v[schema.Region], v[schema.City] = p.Country, p.Region, p.City
+	if h.rules != nil && p.Country != "" && slices.Contains(h.rules.countries, p.Country) {
+		return DropCountry, nil
+	}
 	return Passed, nil
 }
 
@@ -159,10 +206,30 @@ func (s *Steps) cleanPage(h *hit) (DropReason, error) {
 	return Passed, nil
 }
 
+// choosePage drops pages that the site does not count, and counts several as one where its settings say so.
+func (s *Steps) choosePage(h *hit) (DropReason, error) {
+	if h.rules == nil {
+		return Passed, nil
+	}
+	v := &h.event.Values
+	if !h.rules.allowsHost(v[schema.Hostname]) {
+		return DropHostname, nil
+	}
+	if _, excluded := h.rules.pages.match(v[schema.Path]); excluded {
+		return DropPage, nil
+	}
+	v[schema.Path] = h.rules.pagePath(v[schema.Path], h.query)
+	return Passed, nil
+}
+
 // cleanEvent takes over what kind of event it is, its name and its properties. A 404 says at which path.
 func (s *Steps) cleanEvent(h *hit) (DropReason, error) {
 	ev := &h.event
 	if ev.Kind = h.body.kind(); ev.Kind == aggregate.Engagement {
+		ev.ScrollDepth, ev.EngagedMS = aggregate.ScrollUnknown, h.body.engagedMS
+		if h.body.scroll > 0 {
+			ev.ScrollDepth = h.body.scroll - 1
+		}
 		return Passed, nil
 	}
 	for _, p := range h.body.props {
@@ -180,13 +247,17 @@ func (s *Steps) cleanEvent(h *hit) (DropReason, error) {
 	return Passed, nil
 }
 
-// findSource attributes the visit that the event may begin.
+// findSource attributes the visit that the event may begin, and drops what says that it comes from where nobody comes
+// from.
 func (s *Steps) findSource(h *hit) (DropReason, error) {
 	if h.event.Kind == aggregate.Engagement {
 		return Passed, nil // it never begins one
 	}
 	v := &h.event.Values
-	a := s.sources.Attribute(v[schema.Hostname], h.query, h.body.referrer)
+	a, spam := s.sources.attribute(v[schema.Hostname], h.query, h.body.referrer)
+	if spam {
+		return DropSpam, nil
+	}
 	v[schema.Channel], v[schema.Source], v[schema.Campaign], v[schema.Referrer] = a.Channel, a.Source, a.Campaign, a.Referrer
 	v[schema.UTMSource], v[schema.UTMMedium] = a.UTMSource, a.UTMMedium
 	v[schema.UTMContent], v[schema.UTMTerm] = a.UTMContent, a.UTMTerm
@@ -207,5 +278,18 @@ func (s *Steps) makeKey(h *hit) (DropReason, error) {
 		}
 	}
 	h.event.Visitor = visitorKey(&salt, h.site.ID, h.client)
+	return Passed, nil
+}
+
+// limitRate drops the page views of a visitor who looks at more of them than a person can. It keeps nothing of the
+// visitor but a hash of the key, with a key of its own, in memory: when the day's salt is gone, nobody can make it
+// again.
+func (s *Steps) limitRate(h *hit) (DropReason, error) {
+	if s.rate == nil || h.event.Kind != aggregate.Pageview || h.body.namesVisitor() || !locatable(h.client.id().addr) {
+		return Passed, nil
+	}
+	if !s.rate.allow(h.event.Visitor[0]^h.event.Visitor[1], h.at) {
+		return DropRate, nil
+	}
 	return Passed, nil
 }

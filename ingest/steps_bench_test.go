@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"os"
@@ -36,10 +37,11 @@ func BenchmarkHit(b *testing.B) {
 			}
 		}
 	}
-	s, err := newSteps(testSites, testAgents(b), geo, oneDay{})
+	s, err := NewSteps(testSites, testAgents(b), geo, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
+	s.counter, s.rate = oneDay{}, newLimiter(1_000_000_000)
 	id := &identity{addr: netip.MustParseAddr("81.2.69.160"), agent: chromeAgent}
 	r := newRequest()
 	b.Run("read", func(b *testing.B) {
@@ -52,6 +54,17 @@ func BenchmarkHit(b *testing.B) {
 			if err := r.read(hr); err != nil {
 				b.Fatal(err)
 			}
+		}
+	})
+	b.Run("headers", func(b *testing.B) {
+		header := http.Header{}
+		for _, h := range chromeHeaders {
+			name, value, _ := strings.Cut(h, ": ")
+			header.Set(name, value)
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			id.signals, id.objects = readSignals(header, false), objects(header)
 		}
 	})
 	b.Run("parse", func(b *testing.B) {

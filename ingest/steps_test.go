@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +13,7 @@ import (
 )
 
 // stepsText is the list of steps as `turf explain` names them. A new step is a line here.
-const stepsText = "site robots place device url event source visitor"
+const stepsText = "site objection robots network place device url page event source visitor rate"
 
 func TestStepsInOrder(t *testing.T) {
 	var names []string
@@ -172,7 +171,7 @@ func TestStepsWithoutSalt(t *testing.T) {
 
 // A page view of a log goes the same way: salt and day come with it, and the host from the site.
 func TestPage(t *testing.T) {
-	s, err := NewSteps(nil, testAgents(t), nil)
+	s, err := NewSteps(nil, testAgents(t), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,27 +229,5 @@ func TestDropReasons(t *testing.T) {
 	}
 	if json.Unmarshal([]byte(`"weather"`), new(DropReason)) == nil {
 		t.Error("weather is a reason")
-	}
-}
-
-// Dropped hits are counted by site, reason and family, and there is an end to it.
-func TestDrops(t *testing.T) {
-	var d drops
-	d.add(1, DropRobot, AgentInfo{Robot: "Googlebot"})
-	d.add(1, DropRobot, AgentInfo{Robot: "Googlebot"})
-	d.add(1, DropURL, AgentInfo{Browser: "Chrome", BrowserVersion: "137"})
-	for cell, want := range map[dropCell]uint64{{1, DropRobot, "Googlebot"}: 2, {1, DropURL, "Chrome"}: 1} {
-		if d.counts[cell] != want {
-			t.Errorf("%v: %d", cell, d.counts[cell])
-		}
-	}
-	for i := range 3 * maxDropCells {
-		d.add(schema.SiteID(2), DropRobot, AgentInfo{Robot: "robot " + strconv.Itoa(i)})
-	}
-	if n := len(d.counts); n > maxDropCells+int(numDropReasons) {
-		t.Errorf("%d counters", n)
-	}
-	if d.counts[dropCell{2, DropRobot, schema.Other}] == 0 {
-		t.Error("nothing is counted under (other)")
 	}
 }

@@ -20,7 +20,27 @@ func tellRobots(h *hit) string {
 	if h.agent.Robot != "" {
 		return "a robot or program: " + h.agent.Robot
 	}
+	if h.dropped != Passed {
+		return ""
+	}
 	return "no robot"
+}
+
+func tellObjection(h *hit) string {
+	switch {
+	case h.rules == nil || !h.rules.strict:
+		return "not asked for: the site's profile is " + schema.ProfileStandard
+	case h.dropped != Passed:
+		return ""
+	}
+	return "none"
+}
+
+func tellNetwork(h *hit) string {
+	if h.dropped != Passed {
+		return ""
+	}
+	return "not excluded, and not in a list of data centres"
 }
 
 func tellPlace(h *hit) string {
@@ -48,12 +68,19 @@ func tellEvent(h *hit) string {
 }
 
 func tellSource(h *hit) string {
-	return tellValues(h, "none: engagement begins no visit", schema.Channel, schema.Source, schema.Campaign, schema.Referrer,
+	if h.event.Kind == aggregate.Engagement {
+		return "none: engagement begins no visit"
+	}
+	return tellValues(h, "", schema.Channel, schema.Source, schema.Campaign, schema.Referrer,
 		schema.UTMSource, schema.UTMMedium, schema.UTMContent, schema.UTMTerm)
 }
 
 func tellVisitor(h *hit) string {
 	return "a key that holds until the end of " + h.event.Day.String() + ", from a salt that is then forgotten"
+}
+
+func tellRate(h *hit) string {
+	return "page views a minute are counted where hits come as they happen"
 }
 
 // tellValues is "name value, name value" of the dimensions that have one.

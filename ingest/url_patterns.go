@@ -4,16 +4,12 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"turf/schema"
 )
 
-// The limits of a site's patterns.
-const (
-	maxPathPatterns     = 100
-	maxPathPatternBytes = 256
-)
-
-// PathPatterns are patterns of a site's paths, each of which is shown as one page: /orders/* makes /orders/1 and
-// /orders/2 into /orders/*. The zero value folds nothing. It may be used by several goroutines.
+// PathPatterns are patterns of a site's paths. To fold, each is shown as one page: /orders/* makes /orders/1 and
+// /orders/2 into /orders/*. The zero value fits nothing. It may be used by several goroutines.
 //
 // In a pattern "*" stands for any characters of one segment, also none, and "**" for any characters of any number of
 // segments. Case matters. The first pattern that fits the whole path holds.
@@ -24,43 +20,65 @@ type pathPattern struct {
 	prefix string // what stands before the first star
 }
 
-// NewPathPatterns checks the patterns. The error is an *InvalidError.
+// NewPathPatterns checks patterns to fold by. The error is an *InvalidError.
 func NewPathPatterns(patterns []string) (PathPatterns, error) {
-	if len(patterns) > maxPathPatterns {
-		return PathPatterns{}, &InvalidError{"patterns", "can be at most " + strconv.Itoa(maxPathPatterns)}
+	return newPathPatterns("patterns", patterns, true)
+}
+
+// newPathPatterns checks patterns. Without star they may be the path of one page.
+func newPathPatterns(field string, patterns []string, star bool) (PathPatterns, error) {
+	if len(patterns) > schema.MaxExclusions {
+		return PathPatterns{}, &InvalidError{field, "can have at most " + strconv.Itoa(schema.MaxExclusions) + " entries"}
 	}
 	var p PathPatterns
 	for _, text := range patterns {
-		prefix, _, star := strings.Cut(text, "*")
+		prefix, _, hasStar := strings.Cut(text, "*")
 		reason := ""
 		switch {
 		case !strings.HasPrefix(text, "/"):
 			reason = "must begin with a slash"
-		case !star:
+		case star && !hasStar:
 			reason = "must have a star for what is folded"
-		case len(text) > maxPathPatternBytes:
-			reason = "must have at most " + strconv.Itoa(maxPathPatternBytes) + " bytes"
-		case cleanPath(text) != text:
-			reason = "must be written as the path is shown: " + cleanPath(text)
+		case len(text) > schema.MaxPatternBytes:
+			reason = "must have at most " + strconv.Itoa(schema.MaxPatternBytes) + " bytes"
+		case cleanPattern(text) != text:
+			reason = "must be written as the path is shown: " + cleanPattern(text)
 		case strings.Contains(text, "***"):
 			reason = "must have at most two stars in a row"
 		}
 		if reason != "" {
-			return PathPatterns{}, &InvalidError{"patterns", fmt.Sprintf("%q %s", text, reason)}
+			return PathPatterns{}, &InvalidError{field, fmt.Sprintf("%q %s", text, reason)}
 		}
 		p.patterns = append(p.patterns, pathPattern{text, prefix})
 	}
 	return p, nil
 }
 
+// cleanPattern is a pattern as the paths that it fits are shown: with a fragment, on a site that routes by it.
+func cleanPattern(text string) string {
+	path, fragment, hash := strings.Cut(text, "#")
+	if path = cleanPath(path); !hash {
+		return path
+	}
+	return path + "#" + cleanSegments(fragment, schema.MaxValueBytes)
+}
+
 // Fold is the first pattern that fits the cleaned path, or the path. It allocates nothing.
 func (p PathPatterns) Fold(path string) string {
-	for i := range p.patterns {
-		if t := &p.patterns[i]; strings.HasPrefix(path, t.prefix) && matchPath(t.text[len(t.prefix):], path[len(t.prefix):]) {
-			return t.text
-		}
+	if pattern, ok := p.match(path); ok {
+		return pattern
 	}
 	return path
+}
+
+// match is the first pattern that fits the cleaned path. It allocates nothing.
+func (p PathPatterns) match(path string) (pattern string, ok bool) {
+	for i := range p.patterns {
+		if t := &p.patterns[i]; strings.HasPrefix(path, t.prefix) && matchPath(t.text[len(t.prefix):], path[len(t.prefix):]) {
+			return t.text, true
+		}
+	}
+	return "", false
 }
 
 // matchPath reports whether the pattern fits all of s. It goes back to the last "*" as long as that stays in its

@@ -269,7 +269,7 @@ func TestPathPatterns(t *testing.T) {
 			t.Errorf("%.40s: %v, want %q", pattern, err, want)
 		}
 	}
-	if _, err := NewPathPatterns(make([]string, maxPathPatterns+1)); err == nil {
+	if _, err := NewPathPatterns(make([]string, schema.MaxExclusions+1)); err == nil {
 		t.Error("too many patterns are taken")
 	}
 }

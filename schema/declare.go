@@ -59,6 +59,18 @@ func (g *Goal) Key() string {
 	return PageKey(g.Page)
 }
 
+// DefaultName is the name of a goal to which nobody gives one.
+func (g *Goal) DefaultName() string {
+	name := g.Event
+	switch {
+	case g.Scroll > 0:
+		name = fmt.Sprintf("Scroll %d%% of %s", g.Scroll, g.Page)
+	case g.Page != "":
+		name = "Visit " + g.Page
+	}
+	return strings.ToValidUTF8(name[:min(len(name), maxNameBytes)], "")
+}
+
 // PageKey is the key of the goal that is the view of a page.
 func PageKey(path string) string { return "page" + reserved + path }
 

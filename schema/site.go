@@ -19,6 +19,8 @@ type Site struct {
 	Domain   string    `json:"site"` // what data-domain says: lower case, no scheme, no www
 	Timezone string    `json:"timezone"`
 	Created  time.Time `json:"created"`
+	// Settings are nil where the owner has changed none.
+	Settings *Settings `json:"settings,omitempty"`
 	// Guards are the values of k and since when, oldest first. Empty means DefaultK.
 	Guards []Guard `json:"guards,omitempty"`
 	Declarations

@@ -7,6 +7,7 @@
 //	key      SHA-256 of the key, hex     Key
 //	user     name                        User: name and password hash
 //	session  SHA-256 of the token, hex   Session: user, when it ends, SHA-256 of the password's hash
+//	share    SHA-256 of the token, hex   Share: the site that whoever has the link may look at
 //
 // Reading asks the documents that are held in memory, so a key works on another process of the installation as soon
 // as that has read the documents again.

@@ -27,10 +27,39 @@ const (
 // AllSites as the site of a key lets it read all of them.
 const AllSites schema.SiteID = 0
 
+// Scope is what a key is good for. The zero value is ScopeStats, which keys have that were made before there were scopes.
+type Scope string
+
+// The scopes.
+const (
+	ScopeStats  Scope = ""       // asking questions
+	ScopeIngest Scope = "ingest" // sending events for visitors that the sender names
+	ScopeSites  Scope = "sites"  // making and changing sites
+)
+
+// String is "stats", "ingest" or "sites".
+func (s Scope) String() string {
+	if s == ScopeStats {
+		return "stats"
+	}
+	return string(s)
+}
+
+// ParseScope reads what String writes.
+func ParseScope(text string) (Scope, error) {
+	for _, s := range [...]Scope{ScopeStats, ScopeIngest, ScopeSites} {
+		if text == s.String() {
+			return s, nil
+		}
+	}
+	return "", fmt.Errorf("%q is no scope of a key: it is stats, ingest or sites", text)
+}
+
 // Key is what is known of an API key; the key itself is told once, to who made it.
 type Key struct {
 	Prefix  string        `json:"prefix"` // the beginning of the key, by which it is named
-	Site    schema.SiteID `json:"site"`   // the only one that it may read, or AllSites
+	Site    schema.SiteID `json:"site"`   // the only one that it is good for, or AllSites
+	Scope   Scope         `json:"scope,omitempty"`
 	Name    string        `json:"name,omitempty"`
 	Created time.Time     `json:"created"`
 }
@@ -52,20 +81,25 @@ func (e *LimitError) Error() string {
 
 var keyEncoding = base32.NewEncoding("abcdefghijkmnpqrstuvwxyz23456789").WithPadding(base32.NoPadding)
 
-// AddKey makes a key for a site, or for AllSites, and returns it. It cannot be found again.
+// AddKey makes a key that reads a site, or AllSites, and returns it. It cannot be found again.
 func (a *Access) AddKey(ctx context.Context, site schema.SiteID, name string) (string, Key, error) {
+	return a.AddScopedKey(ctx, ScopeStats, site, name)
+}
+
+// AddScopedKey is AddKey for any scope.
+func (a *Access) AddScopedKey(ctx context.Context, scope Scope, site schema.SiteID, name string) (string, Key, error) {
 	if len(name) > MaxKeyNameBytes {
 		return "", Key{}, fmt.Errorf("the name of a key has at most %d bytes", MaxKeyNameBytes)
 	}
 	plain := keyStart + keyEncoding.EncodeToString(secret(keyBytes))
-	key := Key{Prefix: plain[:prefixBytes], Site: site, Name: name, Created: a.now().UTC().Truncate(time.Second)}
+	key := Key{Prefix: plain[:prefixBytes], Site: site, Scope: scope, Name: name, Created: a.now().UTC().Truncate(time.Second)}
 	if err := a.put(ctx, keyKind, fingerprint(plain), key); err != nil {
 		return "", Key{}, fmt.Errorf("add a key: %w", err)
 	}
 	return plain, key, nil
 }
 
-// Keys lists the keys that can read the site, the oldest first; those of all sites with AllSites.
+// Keys lists the keys that are good for the site, the oldest first; those of all sites with AllSites.
 func (a *Access) Keys(site schema.SiteID) ([]Key, error) {
 	var keys []Key
 	for id, doc := range a.records.Docs(keyKind) {
@@ -118,7 +152,7 @@ func (a *Access) CheckKey(plain string, site schema.SiteID) error {
 	switch {
 	case err != nil:
 		return err
-	case !ok:
+	case !ok, key.Scope != ScopeStats:
 		return ErrInvalidKey
 	}
 	if err := a.keys.take(id, a.now()); err != nil {
@@ -130,9 +164,23 @@ func (a *Access) CheckKey(plain string, site schema.SiteID) error {
 	return nil
 }
 
-// KeySite is the only site that the key may read, or AllSites; false when there is no such key.
+// KeySite is the only site that the key may read, or AllSites; false when there is no such key, or it may read none.
 func (a *Access) KeySite(plain string) (schema.SiteID, bool, error) {
 	var key Key
 	ok, err := a.get(keyKind, fingerprint(plain), &key)
-	return key.Site, ok, err
+	return key.Site, ok && key.Scope == ScopeStats, err
+}
+
+// CheckIngestKey returns nil when the key lets its owner send events of the site, else ErrInvalidKey. It counts nothing: the
+// collector has limits of its own.
+func (a *Access) CheckIngestKey(plain string, site schema.SiteID) error {
+	var key Key
+	ok, err := a.get(keyKind, fingerprint(plain), &key)
+	switch {
+	case err != nil:
+		return err
+	case !ok, key.Scope != ScopeIngest, site == AllSites, key.Site != AllSites && key.Site != site:
+		return ErrInvalidKey
+	}
+	return nil
 }

@@ -57,6 +57,60 @@ func TestKeyReadsItsSite(t *testing.T) {
 	}
 }
 
+// A key of one scope is none of the other, and a document without a scope reads.
+func TestScopes(t *testing.T) {
+	a, m, _ := open(t, 0)
+	read, _ := addKey(t, a, 1, "")
+	keys := map[schema.SiteID]string{}
+	for _, site := range []schema.SiteID{1, AllSites} {
+		plain, key, err := a.AddScopedKey(t.Context(), ScopeIngest, site, "")
+		must(t, err)
+		if key.Scope != ScopeIngest {
+			t.Errorf("scope %q", key.Scope)
+		}
+		keys[site] = plain
+	}
+	for _, c := range []struct {
+		name  string
+		plain string
+		site  schema.SiteID
+		want  error
+	}{
+		{"its site", keys[1], 1, nil},
+		{"another site", keys[1], 2, ErrInvalidKey},
+		{"all sites", keys[AllSites], 2, nil},
+		{"a site that is not known", keys[AllSites], 0, ErrInvalidKey},
+		{"a key that reads", read, 1, ErrInvalidKey},
+		{"no key", "", 1, ErrInvalidKey},
+	} {
+		if err := a.CheckIngestKey(c.plain, c.site); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		}
+	}
+	for site, plain := range keys {
+		if err := a.CheckKey(plain, 1); !errors.Is(err, ErrInvalidKey) {
+			t.Errorf("an ingest key of site %d reads: %v", site, err)
+		}
+		if _, ok, err := a.KeySite(plain); ok || err != nil {
+			t.Errorf("an ingest key of site %d reads a site: %v, %v", site, ok, err)
+		}
+	}
+	must(t, m.Put(t.Context(), keyKind, fingerprint("old"), []byte(`{"prefix":"turf_old","site":1,"created":"2026-01-02T03:04:05Z"}`)))
+	must(t, a.CheckKey("old", 1))
+	must(t, m.Put(t.Context(), keyKind, fingerprint("new"), []byte(`{"prefix":"turf_new","site":1,"scope":"later"}`)))
+	if a.CheckKey("new", 1) == nil || a.CheckIngestKey("new", 1) == nil {
+		t.Error("a scope that is not known is good for something")
+	}
+	for _, s := range []Scope{ScopeStats, ScopeIngest} {
+		if back, err := ParseScope(s.String()); back != s || err != nil {
+			t.Errorf("%s is read as %q, %v", s, back, err)
+		}
+	}
+	if _, err := ParseScope(""); err == nil {
+		t.Error("nothing is a scope")
+	}
+}
+
 func TestKeysAreListed(t *testing.T) {
 	a, _, c := open(t, 0)
 	for _, key := range []struct {

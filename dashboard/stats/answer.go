@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"strconv"
 	"time"
 
 	"turf/schema"
@@ -33,13 +34,15 @@ type Answer struct {
 
 // Result is a row.
 type Result struct {
-	Metrics    []any    `json:"metrics"` // int64, float64 or nil
-	Dimensions []string `json:"dimensions"`
+	Metrics    []any `json:"metrics"`    // int64, float64 or nil
+	Dimensions []any `json:"dimensions"` // string; of visit:city, an int64 where the city has a GeoNames id
 }
 
 // Meta is what there is to say about the rows.
 type Meta struct {
-	MetricWarnings map[Metric]Warning `json:"metric_warnings,omitempty"`
+	// ImportsIncluded is there when it was asked for, and always true: imported days are counters like all others.
+	ImportsIncluded bool               `json:"imports_included,omitempty"`
+	MetricWarnings  map[Metric]Warning `json:"metric_warnings,omitempty"`
 	TimeLabels     []string           `json:"time_labels,omitempty"`
 	TotalRows      *int64             `json:"total_rows,omitempty"`
 	// CountedSince is our own: when goals that were declared inside the span began to be counted, by name.
@@ -124,6 +127,7 @@ func (e *Engine) fillMeta(ctx context.Context, p *plan, rows statement, meta *Me
 		meta.MetricWarnings = p.warnings
 	}
 	include := p.query.Include
+	meta.ImportsIncluded = include.Imports
 	if include.TimeLabels {
 		meta.TimeLabels = p.timeLabels()
 	}
@@ -214,7 +218,7 @@ func (p *plan) results(rows [][]any) ([]Result, error) {
 		if len(row) < dimensions+metrics {
 			return nil, fmt.Errorf("%d columns, not %d", len(row), dimensions+metrics)
 		}
-		r := Result{Metrics: make([]any, metrics), Dimensions: make([]string, dimensions)}
+		r := Result{Metrics: make([]any, metrics), Dimensions: make([]any, dimensions)}
 		var err error
 		for i, name := range p.query.Dimensions {
 			if r.Dimensions[i], err = p.dimensionValue(name, row[i], labels); err != nil {
@@ -254,29 +258,34 @@ func (p *plan) warnJoined(flags []any) error {
 	return nil
 }
 
-func (p *plan) dimensionValue(name string, v any, labels map[int64]string) (string, error) {
+func (p *plan) dimensionValue(name string, v any, labels map[int64]string) (any, error) {
 	if isTime(name) {
 		t, err := toInt(v)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if p.interval == timeHour {
 			return hourLabel(t, p.span.From.Location()), nil
 		}
 		label, ok := labels[t]
 		if !ok {
-			return "", fmt.Errorf("%d does not begin a bucket", t)
+			return nil, fmt.Errorf("%d does not begin a bucket", t)
 		}
 		return label, nil
 	}
 	r := reflectValue(v)
 	if r.Kind() != reflect.String {
-		return "", fmt.Errorf("%T is no text", v)
+		return nil, fmt.Errorf("%T is no text", v)
 	}
 	s := r.String()
+	a, _, _ := attributeOf(name)
 	if s == "" {
-		a, _, _ := attributeOf(name)
-		s = a.missing
+		return a.missing, nil
+	}
+	if a.expr == cityIDExpr {
+		if id, err := strconv.ParseInt(s, 10, 64); err == nil {
+			return id, nil
+		}
 	}
 	return s, nil
 }

@@ -219,9 +219,19 @@ func (p *plan) warn(m Metric, w Warning) {
 	p.warnings[m] = w
 }
 
+// carries reports whether visits that began before the span and were active in it have to be added: those that were active in its
+// first hour and did not begin in it. (A visit's events are less than an hour apart, and no visit outlives its day.)
+func (p *plan) carries(m Metric) bool {
+	return m == Visits && p.role == visitRole && p.interval != timeHour && !p.span.From.Equal(p.span.First.Start(p.span.From.Location()))
+}
+
 // checkSpan refuses sums of a part of a day that mean nothing.
 func (p *plan) checkSpan(m Metric, f *formula) error {
 	hourly := p.interval == timeHour
+	if m == Visits && (p.role == pageRole || p.role == eventRole) && !p.span.WholeDays && !hourly {
+		return invalid("metrics", "visits by %s of a part of a day are not kept: a visit counts where it saw the page or did the event "+
+			"first. Ask for whole days, or for time:hour", p.role)
+	}
 	wholeDays := schema.Metrics[f.num].WholeDays
 	// The views and the exits of a page are counted in different hours: exits where the visit began.
 	wholeDays = wholeDays || m == ExitRate

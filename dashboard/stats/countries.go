@@ -1,7 +1,5 @@
 package stats
 
-import "strings"
-
 // countries are the short English names of ISO 3166-1's codes (after tzdata's iso3166.tab, in the public domain), and Kosovo
 // under the code that databases of addresses use. Codes ascend. No name has a |.
 var countries = [...]struct{ code, name string }{
@@ -59,13 +57,4 @@ var countries = [...]struct{ code, name string }{
 	{"VG", "British Virgin Islands"}, {"VI", "U.S. Virgin Islands"}, {"VN", "Vietnam"}, {"VU", "Vanuatu"},
 	{"WF", "Wallis and Futuna"}, {"WS", "Samoa"}, {"XK", "Kosovo"}, {"YE", "Yemen"}, {"YT", "Mayotte"},
 	{"ZA", "South Africa"}, {"ZM", "Zambia"}, {"ZW", "Zimbabwe"},
-}
-
-// countryLists are the codes and the names, as the SQL takes them.
-func countryLists() (codes, names string) {
-	var c, n []string
-	for _, country := range countries {
-		c, n = append(c, country.code), append(n, country.name)
-	}
-	return strings.Join(c, "|"), strings.Join(n, "|")
 }

@@ -24,7 +24,10 @@
 // day has no number of visitors. By the hour, visitors and visits count in every hour in which the visit was active, as
 // Plausible's do; so hours do not add up to days. The other metrics belong to the hour in which they happened, and bounce_rate,
 // visit_duration and views_per_visit by the hour are about the visits that began in it (views_per_visit: page views of the hour
-// over visits that began in it). Without time:hour, visits are those that began in the span.
+// over visits that began in it). Without time:hour, visits of whole days are those that began in them, and visits of a span that
+// begins inside a day are those that were active in it, as Plausible's: visits by source, place and device that began before
+// its first hour and went on in it count too. Visits by page or event of such a span are refused: a visit counts where it first
+// saw the page. Visits by entry and exit page are those that began in the span, always.
 //
 // Hours are those of the site's clock. When the clock is put back there are two hours of one label, as two rows. Weeks begin on
 // Monday; one that begins before the span bears the span's first day as its label. Months bear their first day.
@@ -69,6 +72,8 @@
 //
 // # Names
 //
-// visit:country is ISO 3166-1 alpha-2, visit:region ISO 3166-2, visit:city is "<GeoNames id>:<name>" (filters also take the id
-// alone). A missing value reads "Direct / None" for source and referrer and "(not set)" for all else, in answers and in filters.
+// visit:country is ISO 3166-1 alpha-2, visit:region ISO 3166-2, visit:city the id of GeoNames, as a number; where the database of
+// places has no ids, it is the city's name. visit:country_name, visit:region_name and visit:city_name are in English; a code without
+// a name stands for itself. Filters by is also take other names of countries, such as USA, and refuse names that nothing has.
+// A missing value reads "Direct / None" for source and referrer and "(not set)" for all else, in answers and in filters.
 package stats

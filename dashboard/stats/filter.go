@@ -37,11 +37,19 @@ func (w *writer) filter(f *Filter) string {
 
 // equals compares with the stored values, of which the empty one has a label.
 func (w *writer) equals(f *Filter, a *attribute) string {
+	var places []string
+	if a.isNamed() {
+		for _, name := range f.Values {
+			for _, code := range a.codes(name, f.FoldCase) {
+				places = append(places, w.value(code))
+			}
+		}
+		return fmt.Sprintf("(%s IN (%s))", a.dim, strings.Join(places, ", "))
+	}
 	column := w.column(a)
 	if f.FoldCase {
 		column = "lowerUTF8(" + column + ")"
 	}
-	var places, others []string
 	for _, v := range f.Values {
 		if v == a.missing {
 			v = ""
@@ -51,17 +59,8 @@ func (w *writer) equals(f *Filter, a *attribute) string {
 			place = "lowerUTF8(" + place + ")"
 		}
 		places = append(places, place)
-		if a.dim == schema.City && a.expr == "" && isNumber(v) {
-			others = append(others, fmt.Sprintf("startsWith(%s, %s)", column, w.value(v+":")))
-		}
 	}
-	condition := fmt.Sprintf("%s IN (%s)", column, strings.Join(places, ", "))
-	return either(append([]string{condition}, others...))
-}
-
-// isNumber reports whether v is the id of a city.
-func isNumber(v string) bool {
-	return v != "" && strings.Trim(v, "0123456789") == ""
+	return fmt.Sprintf("(%s IN (%s))", column, strings.Join(places, ", "))
 }
 
 // shown is the value as the answer shows it.

@@ -63,7 +63,7 @@ func (w *wants) has(q *Query, dimension string) (found bool) {
 func (p *plan) selectGoals(filter *Filter) error {
 	goals := p.site.Goals
 	if len(goals) == 0 {
-		return invalid("filters", "this site has no goals. Declare one, or use event:name or event:page")
+		return invalid("filters", "this site has no goals. Declare one (turf goal add), or use event:name or event:page")
 	}
 	if filter != nil && filter.Op == Is {
 		for _, name := range filter.Values {

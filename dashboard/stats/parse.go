@@ -370,9 +370,11 @@ func parseLeaf(op Op, args []json.RawMessage, values *int) (Filter, error) {
 		return f, invalid("filters", "%s of %s needs at least one value", op, f.Dimension)
 	}
 	if len(args) == 3 {
-		f.FoldCase, err = parseModifier(args[2])
+		if f.FoldCase, err = parseModifier(args[2]); err != nil {
+			return f, err
+		}
 	}
-	return f, err
+	return f, f.checkNames()
 }
 
 // parseValue reads a value of a leaf: a string, or a whole number such as a city's.

@@ -221,10 +221,15 @@ func (w *wants) fit(c *schema.Cube, aspects *[schema.NumAspects]bool) bool {
 	return true
 }
 
-// compare puts first the cube that has the fewest fine dimensions that nobody asked for, then the fewest dimensions, then days.
+// compare puts first the cube that has the fewest fine dimensions that nobody asked for, then the fewest dimensions, then days. Place
+// and device are fixed for a visitor's day, so there fine dimensions make no sum wrong, and only the number of dimensions counts.
 func (w *wants) compare(a, b *schema.Cube) int {
+	fine := 0
+	if a.HasAspect(schema.PageAspect) || a.HasAspect(schema.SourceAspect) || a.HasAspect(schema.EventAspect) {
+		fine = cmp.Compare(w.surplusFine(a), w.surplusFine(b))
+	}
 	return cmp.Or(
-		cmp.Compare(w.surplusFine(a), w.surplusFine(b)),
+		fine,
 		cmp.Compare(len(a.Dimensions), len(b.Dimensions)),
 		-cmp.Compare(a.Grain, b.Grain),
 		cmp.Compare(a.ID, b.ID))
@@ -275,8 +280,8 @@ func (w *wants) hourlyPart() string {
 	return ", or one side of it by the hour (" + strings.Join(names, ", ") + ")"
 }
 
-const wayOut = "Ask about fewer of them at a time. (A declared segment or the opt-in reports can answer such a question; " +
-	"this version has neither yet.)"
+// wayOut is what can be done about a question that no cube holds.
+const wayOut = "Ask about fewer of them at a time."
 
 // refuse says why no cube holds the question.
 func (w *wants) refuse(aspects *[schema.NumAspects]bool) error {

@@ -38,7 +38,7 @@ type Pagination struct {
 
 // Include asks for more than the rows.
 type Include struct {
-	Imports    bool `json:"imports,omitempty"` // accepted and without effect: imported days are counters like all others
+	Imports    bool `json:"imports,omitempty"` // changes no number: imported days are counters like all others
 	TimeLabels bool `json:"time_labels,omitempty"`
 	TotalRows  bool `json:"total_rows,omitempty"`
 	// Explain is our own: the cube and the SQL.

@@ -137,8 +137,11 @@ func (p *plan) dimensionColumns(w *writer) []string {
 
 // column is the SQL of a dimension's value, with the parameters that it needs.
 func (w *writer) column(a *attribute) string {
-	if a.expr == countryNameExpr {
-		w.params["country_codes"], w.params["country_names"] = countryLists()
+	switch a.expr {
+	case countryNameExpr:
+		w.params["country_codes"], w.params["country_names"] = nameLists(a.expr)
+	case regionNameExpr:
+		w.params["region_codes"], w.params["region_names"] = nameLists(a.expr)
 	}
 	return a.column()
 }
@@ -155,9 +158,17 @@ func (p *plan) metricColumn(w *writer, m Metric) string {
 		return percentileColumn(f.share)
 	}
 	if !f.ratio {
-		return p.sum(f.num)
+		return p.counted(m, f)
 	}
 	return fmt.Sprintf("round(ifNotFinite(%s%s / %s, nan), %d)", f.scale, p.sum(f.num), p.sum(f.den), f.digits)
+}
+
+// counted is the sum of a metric that is none of the ratios.
+func (p *plan) counted(m Metric, f *formula) string {
+	if p.carries(m) {
+		return fmt.Sprintf("sum(%s + if(toUnixTimestamp(time) = {from:Int64}, %s - %s, 0))", f.num, schema.VisitsHour, schema.Visits)
+	}
+	return p.sum(f.num)
 }
 
 // percentileColumn is the middle of the bucket in which the visit lies below which there is that share of all, in seconds. The
@@ -217,7 +228,11 @@ func (p *plan) groups() string {
 		if f.ratio && m != ExitRate { // a page that nobody left by is no exit page
 			column = f.den
 		}
-		if condition := p.sum(column) + " != 0"; !slices.Contains(counted, condition) {
+		condition := p.sum(column) + " != 0"
+		if !f.ratio {
+			condition = p.counted(m, f) + " != 0"
+		}
+		if !slices.Contains(counted, condition) {
 			counted = append(counted, condition)
 		}
 	}

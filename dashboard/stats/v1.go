@@ -40,15 +40,16 @@ type v1 struct {
 	interval    string // of a timeseries: a time dimension
 	metrics     []string
 	filters     []Filter
-	goal        goalKind
+	goal        goalKind      // of the filter by goal
+	goals       []schema.Goal // that the site has declared
 }
 
 // v1Periods are the periods that are relative to a date.
 const v1Periods = "day, 7d, 30d, month, 6mo, 12mo or custom"
 
-// parseV1 reads what all three kinds of questions have. Its errors are *InvalidError.
-func parseV1(params url.Values, now time.Time, loc *time.Location) (*v1, error) {
-	v := &v1{params: params, today: schema.DayOf(now, loc)}
+// parseV1 reads what all three kinds of questions have; goals are those that the site has declared. Its errors are *InvalidError.
+func parseV1(params url.Values, now time.Time, loc *time.Location, goals []schema.Goal) (*v1, error) {
+	v := &v1{params: params, today: schema.DayOf(now, loc), goals: goals}
 	if err := v.parsePeriod(); err != nil {
 		return nil, err
 	}

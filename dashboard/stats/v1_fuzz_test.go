@@ -66,7 +66,7 @@ func FuzzV1(f *testing.F) {
 			_, err := ask(t.Context(), &site, params)
 			mistake(t, err)
 		}
-		v, err := parseV1(params, now, loc)
+		v, err := parseV1(params, now, loc, nil)
 		if err != nil {
 			return
 		}
@@ -115,7 +115,7 @@ func TestV1Periods(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v, err := parseV1(params, now, location(t, "Europe/Amsterdam"))
+		v, err := parseV1(params, now, location(t, "Europe/Amsterdam"), nil)
 		if err != nil {
 			t.Errorf("%s: %v", query, err)
 			continue
@@ -126,7 +126,7 @@ func TestV1Periods(t *testing.T) {
 	}
 	// Days are those of the site's clock.
 	night := time.Date(2026, time.March, 31, 23, 0, 0, 0, time.UTC)
-	v, err := parseV1(url.Values{"period": {"day"}}, night, location(t, "Asia/Tokyo"))
+	v, err := parseV1(url.Values{"period": {"day"}}, night, location(t, "Asia/Tokyo"), nil)
 	if err != nil || v.first.String() != "2026-04-01" {
 		t.Errorf("%v %v", v, err)
 	}

@@ -63,6 +63,10 @@ func (s *script) runV1(file string) {
 			}
 		case "load":
 			s.load("v1-"+string(rune('a'+i)), lines[1:])
+		case "goal":
+			for _, line := range lines {
+				s.goal(strings.TrimPrefix(line, "goal "))
+			}
 		default:
 			got := s.askV1(fields[0], fields[1:])
 			block = command + "\n----\n" + got

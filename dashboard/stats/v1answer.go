@@ -7,7 +7,6 @@ import (
 	"math"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"turf/schema"
@@ -43,7 +42,7 @@ func (e *Engine) v1Question(site *schema.Site, params url.Values) (*v1, error) {
 	if err != nil {
 		return nil, fmt.Errorf("site %s: %w", site.Domain, err)
 	}
-	return parseV1(params, e.Now(), loc)
+	return parseV1(params, e.Now(), loc, site.Goals)
 }
 
 // V1Aggregate answers GET /api/v1/stats/aggregate. The question's mistakes are *InvalidError, as in all three.
@@ -210,21 +209,9 @@ func (e *Engine) V1Breakdown(ctx context.Context, site *schema.Site, params url.
 			row[name] = r.Metrics[i]
 		}
 		for i, key := range keys { // a property may have the name of a metric
-			row[key] = v1Label(dimensions[i], r.Dimensions[i])
+			row[key] = r.Dimensions[i]
 		}
 		rows = append(rows, row)
 	}
 	return v1Answer(rows, answer), nil
-}
-
-// v1Label is a value as v1 has it: of a city the GeoNames id, as a number.
-func v1Label(dimension, value string) any {
-	if dimension != "visit:city" {
-		return value
-	}
-	id, _, _ := strings.Cut(value, ":")
-	if n, err := strconv.ParseInt(id, 10, 64); err == nil {
-		return n
-	}
-	return value
 }

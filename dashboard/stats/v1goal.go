@@ -3,11 +3,13 @@ package stats
 import (
 	"slices"
 	"strings"
+
+	"turf/schema"
 )
 
-// Goals of the stats API v1. A goal is done by an event of that name, or, where it begins with Visit and a space,
-// by a view of the page whose path follows. So a question about goals is one about event:name or event:page, and
-// needs no goal to be declared.
+// Goals of the stats API v1. Where the site has declared all goals of a filter, it is one by event:goal of v2. Else a
+// goal is done by an event of that name, or, where it begins with Visit and a space, by a view of the page whose path
+// follows: the question is one about event:name or event:page, and needs no goal to be declared.
 const (
 	goalProperty = "event:goal"
 	visitPrefix  = "Visit "
@@ -18,6 +20,7 @@ type goalKind uint8
 
 const (
 	noGoal goalKind = iota
+	declaredGoal
 	eventGoal
 	pageGoal
 )
@@ -40,9 +43,12 @@ func (v *v1) translateGoals() error {
 		if f.Op != Is {
 			return invalid("filters", "event:goal takes == only")
 		}
-		kind, err := translateGoal(f)
-		if err != nil {
-			return err
+		kind := declaredGoal
+		if !v.declared(f) {
+			var err error
+			if kind, err = translateGoal(f); err != nil {
+				return err
+			}
 		}
 		if v.goal != noGoal {
 			return invalid("filters", "event:goal can be named once: what one visitor did is not kept, so those who "+
@@ -51,6 +57,26 @@ func (v *v1) translateGoals() error {
 		v.goal = kind
 	}
 	return v.checkGoals()
+}
+
+// declared writes the names of declared goals into a filter by goal and reports whether all of its goals are declared. Views are
+// asked of pages: an event has none.
+func (v *v1) declared(f *Filter) bool {
+	if slices.Contains(v.metrics, string(Pageviews)) {
+		return false
+	}
+	var names []string
+	for _, value := range f.Values {
+		i := slices.IndexFunc(v.goals, func(g schema.Goal) bool {
+			return g.Name == value || g.Event != "" && g.Event == value || g.Page != "" && g.Scroll == 0 && visitPrefix+g.Page == value
+		})
+		if i < 0 {
+			return false
+		}
+		names = append(names, v.goals[i].Name)
+	}
+	f.Values = names
+	return true
 }
 
 // translateGoal makes a filter by event or by page of one by goal.
@@ -107,10 +133,14 @@ func (v *v1) checkGoals() error {
 	return nil
 }
 
-// goalBreakdown is a breakdown by event. Pages are goals only where somebody names them, so there are none in it.
+// goalBreakdown is a breakdown by the declared goals, or by event where there are none. Pages are goals then only where
+// somebody names them, so there are none in it.
 func (v *v1) goalBreakdown() (dimensions, keys []string, err error) {
 	if v.goal == pageGoal {
 		return nil, nil, invalid("property", "event:goal and a page's goal cannot be combined. Ask for an aggregate")
+	}
+	if v.goal == declaredGoal || v.goal == noGoal && len(v.goals) > 0 {
+		return []string{goalDimension}, []string{v1Key(goalProperty)}, nil
 	}
 	return []string{"event:name"}, []string{v1Key(goalProperty)}, nil
 }

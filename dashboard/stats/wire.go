@@ -96,6 +96,10 @@ const MaxPropNameBytes = 300
 const (
 	countryNameExpr = "transform(country, splitByChar('|', {country_codes:String}), " +
 		"splitByChar('|', {country_names:String}), country)"
+	regionNameExpr = "transform(region, splitByChar('|', {region_codes:String}), " +
+		"splitByChar('|', {region_names:String}), region)"
+	// A city is stored as "<GeoNames id>:<name>", or ":<name>" where the database of places has no ids: then the name stands for both.
+	cityIDExpr   = "if(startsWith(city, ':'), substring(city, 2), splitByChar(':', toString(city))[1])"
 	cityNameExpr = "substring(city, position(city, ':') + 1)"
 )
 
@@ -125,7 +129,8 @@ var attributes = []attribute{
 	{"visit:country", schema.Country, visitRole, notSet, ""},
 	{"visit:country_name", schema.Country, visitRole, notSet, countryNameExpr},
 	{"visit:region", schema.Region, visitRole, notSet, ""},
-	{"visit:city", schema.City, visitRole, notSet, ""},
+	{"visit:region_name", schema.Region, visitRole, notSet, regionNameExpr},
+	{"visit:city", schema.City, visitRole, notSet, cityIDExpr},
 	{"visit:city_name", schema.City, visitRole, notSet, cityNameExpr},
 	{"drop:reason", schema.DropReason, dropRole, notSet, ""},
 	{"drop:agent", schema.Agent, dropRole, notSet, ""},
@@ -180,8 +185,6 @@ func checkDimension(field, name string) error {
 	switch {
 	case name == "segment":
 		return invalid(field, "segments are not available yet. Write the segment's filters into the question")
-	case name == "visit:region_name":
-		return invalid(field, "visit:region_name is not available: names of regions are not kept. Use visit:region (ISO 3166-2)")
 	case name == "time:minute":
 		return invalid(field, "time:minute is not available: the finest time that is kept is an hour. Use time:hour")
 	case strings.HasPrefix(name, propPrefix):

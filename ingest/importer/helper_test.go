@@ -30,7 +30,7 @@ func testSteps(t testing.TB) Steps {
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps, err := ingest.NewSteps(nil, agents, nil)
+	steps, err := ingest.NewSteps(nil, agents, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

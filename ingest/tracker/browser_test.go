@@ -87,7 +87,8 @@ func TestPagesAndEvents(t *testing.T) {
 			[]string{"pageview /a", "pageview /b", "pageview /a", "pageview /b"},
 		},
 		{
-			"event", plainTag, "/a", `await turf('Signup', {props: {plan: 'pro', seats: 3}}); turf('Plain'); turf('Null', null)`,
+			"event", plainTag, "/a", `await turf('Signup', {props: {plan: 'pro', seats: 3}}); turf('Plain');
+				turf('Null', null)`,
 			[]string{"pageview /a", `Signup /a {"plan":"pro","seats":3}`, "Plain /a", "Null /a"},
 		},
 		{
@@ -100,29 +101,40 @@ func TestPagesAndEvents(t *testing.T) {
 			"/a", "",
 			[]string{"pageview /a", `Early /a {"a":1}`},
 		},
-		{"twice on the page", plainTag + plainTag, "/a", `history.pushState({}, '', '/b')`, []string{"pageview /a", "pageview /b"}},
+		{"twice on the page", plainTag + plainTag, "/a", `history.pushState({}, '', '/b')`, []string{
+			"pageview /a",
+			"pageview /b",
+		}},
 		{
-			"hash", tagOf("turf.hash.js"), "/a#/x", `location.hash = '/y'; await new Promise((done) => addEventListener('hashchange', done))`,
+			"hash", tagOf("turf.hash.js"), "/a#/x", `location.hash = '/y';
+				await new Promise((done) => addEventListener('hashchange', done))`,
 			[]string{"pageview /a#/x", "pageview /a#/y"},
 		},
 		{
-			"manual", tagOf("turf.manual.js"), "/a", `history.pushState({}, '', '/b'); turf('pageview', {url: 'https://shop.test/mine'});`,
+			"manual", tagOf("turf.manual.js"), "/a", `history.pushState({}, '', '/b');
+				turf('pageview', {url: 'https://shop.test/mine'});`,
 			[]string{"pageview /mine"},
 		},
 		{
 			"exclusions", tagOf("turf.exclusions.js", `data-exclude="/admin/**, /*/edit"`), "/admin/users/1",
-			`for (const p of ['/posts/edit', '/posts/edit/more', '/admin', '/a.b']) history.pushState({}, '', p); turf('Here')`,
+			`for (const p of ['/posts/edit', '/posts/edit/more', '/admin', '/a.b']) history.pushState({}, '', p);
+				turf('Here')`,
 			[]string{"pageview /posts/edit/more", "pageview /admin", "pageview /a.b", "Here /a.b"},
 		},
 		{
-			"inclusions", tagOf("turf.exclusions.js", `data-include="/blog*, /docs/**" data-exclude="/docs/old/**"`), "/blog",
-			`for (const p of ['/a', '/blogs', '/docs/a/b', '/docs/old/b', '/blog/x']) history.pushState({}, '', p); turf('Nowhere')`,
+			"inclusions", tagOf("turf.exclusions.js",
+				`data-include="/blog*, /docs/**" data-exclude="/docs/old/**"`), "/blog",
+			`for (const p of ['/a', '/blogs', '/docs/a/b', '/docs/old/b', '/blog/x']) history.pushState({}, '', p);
+				turf('Nowhere')`,
 			[]string{"pageview /blog", "pageview /blogs", "pageview /docs/a/b"},
 		},
 		{
 			"mask", tagOf("turf.mask.form-submissions.js", `data-mask="/users/*, /orders/*/items/*"`), "/users/ada?x=1",
 			`for (const p of ['/orders/12/items/13/edit', '/users', '/products/7']) history.pushState({}, '', p);`,
-			[]string{"pageview /users/:id?x=1", "pageview /orders/:id/items/:id/edit", "pageview /users", "pageview /products/7"},
+			[]string{
+				"pageview /users/:id?x=1", "pageview /orders/:id/items/:id/edit", "pageview /users",
+				"pageview /products/7",
+			},
 		},
 		{
 			"properties", tagOf("turf.pageview-props.js", `data-prop-author="Ada" data-prop-page-type="post"`), "/a",
@@ -169,7 +181,8 @@ func TestPagesAndEvents(t *testing.T) {
 
 // tagOf is a tag with attributes.
 func tagOf(script string, attributes ...string) string {
-	return `<script defer data-domain="shop.test" src="/js/` + script + `" ` + strings.Join(attributes, " ") + `></script>`
+	return `<script defer data-domain="shop.test" src="/js/` + script + `" ` + strings.Join(attributes,
+		" ") + `></script>`
 }
 
 // What a body holds, field by field.
@@ -186,7 +199,8 @@ func TestBody(t *testing.T) {
 	if got := view.Header.Get("Content-Type"); got != "text/plain;charset=UTF-8" {
 		t.Errorf("content type %q needs a preflight", got)
 	}
-	tab.Run(`document.cookie = 'session=1'; turf('Buy', {revenue: {currency: 'EUR', amount: '12.50'}, interactive: false})`)
+	tab.Run(`document.cookie = 'session=1';
+		turf('Buy', {revenue: {currency: 'EUR', amount: '12.50'}, interactive: false})`)
 	buy := s.Wait(t, "Buy", 1)
 	if fmt.Sprint(buy.Body["revenue"]) != "map[amount:12.50 currency:EUR]" || buy.Body["interactive"] != false {
 		t.Errorf("event: %v", buy.Body)
@@ -197,7 +211,8 @@ func TestBody(t *testing.T) {
 	s.tag = tagOf("script.js")
 	tab.Visit(s.base + "/legacy")
 	s.Wait(t, "pageview", 3)
-	answer := browsertest.Eval[map[string]any](tab, `new Promise((callback) => plausible('Buy', {callback, props: {a: 1},
+	answer := browsertest.Eval[map[string]any](tab,
+		`new Promise((callback) => plausible('Buy', {callback, props: {a: 1},
 		revenue: {currency: 'EUR', amount: 3}, interactive: false}))`)
 	buy = s.Wait(t, "Buy", 2)
 	if fmt.Sprint(answer) != "map[status:202]" || fmt.Sprint(buy.Body["$"], buy.Body["p"], buy.Body["i"]) !=

@@ -80,20 +80,23 @@ func TestClicksAndForms(t *testing.T) {
 	}
 }
 
-// Beside the button clicked: the middle button counts, the right one does not, a click that code makes on no element is none.
+// Beside the button clicked: the middle button counts, the right one does not, a click that code makes on no element
+// is none.
 func TestOtherClicks(t *testing.T) {
 	tab := browsertest.Open(t)
 	s := newSite(t, tagOf("turf.outbound-links.form-submissions.tagged-events.js")+stay, links)
 	s.visit(tab, "/a")
 	tab.Run(`const click = (type, button) => document.querySelector('#out').dispatchEvent(new MouseEvent(type, {bubbles: true, button}))
-		click('auxclick', 1); click('auxclick', 2); document.dispatchEvent(new MouseEvent('click')); window.dispatchEvent(new Event('click'))`)
+		click('auxclick', 1); click('auxclick', 2); document.dispatchEvent(new MouseEvent('click'));
+			window.dispatchEvent(new Event('click'))`)
 	s.Wait(t, "Outbound Link: Click", 1)
 	tab.Run(`document.querySelector('[name=q]').value = 'x'`)
 	tab.Click("#send")
 	tab.Click("#tagged")
 	s.end(tab)
 	s.Same(t, []string{
-		"pageview /a", "end /", `Outbound Link: Click /a {"url":"https://other.test/x?y=1#z"}`, `Form: Submission /a {"path":"/a"}`,
+		"pageview /a", "end /", `Outbound Link: Click /a {"url":"https://other.test/x?y=1#z"}`,
+		`Form: Submission /a {"path":"/a"}`,
 		`Add to cart /a {"item":"shoe","shoe-size":"42"}`,
 	}, engagement)
 	if buy := s.Wait(t, "Add to cart", 1); fmt.Sprint(buy.Body["revenue"]) != "map[amount:99.95 currency:EUR]" {
@@ -107,18 +110,22 @@ func TestOtherClicks(t *testing.T) {
 	}
 }
 
-// A click that leaves the page is counted on the page that it was made on, whether the page changes by loading or by code.
+// A click that leaves the page is counted on the page that it was made on, whether the page changes by loading or by
+// code.
 func TestClickThatLeaves(t *testing.T) {
 	tab := browsertest.Open(t)
-	s := newSite(t, tagOf("turf.outbound-links.tagged-events.js"), links+`<a id="spa" href="/next" data-turf-event="Next"
-		onclick="event.preventDefault(); history.pushState({}, '', this.href)">next</a><a id="leave" href="OTHER/there">leave</a>`)
+	s := newSite(t, tagOf("turf.outbound-links.tagged-events.js"),
+		links+`<a id="spa" href="/next" data-turf-event="Next"
+		onclick="event.preventDefault(); history.pushState({}, '',
+			this.href)">next</a><a id="leave" href="OTHER/there">leave</a>`)
 	s.body = strings.ReplaceAll(s.body, "OTHER", s.other)
 	s.visit(tab, "/a")
 	tab.Click("#spa")
 	s.Same(t, []string{"pageview /a", "Next /a", "pageview /next"}, engagement)
 	tab.Click("#leave")
 	s.Same(t, []string{
-		"pageview /a", "Next /a", "pageview /next", `Outbound Link: Click /next {"url":"` + s.other + `/there"}`, "pageview /there",
+		"pageview /a", "Next /a", "pageview /next", `Outbound Link: Click /next {"url":"` + s.other + `/there"}`,
+		"pageview /there",
 	}, engagement)
 }
 
@@ -133,7 +140,10 @@ func TestInit(t *testing.T) {
 		want               []string
 	}{
 		{"no options", ``, `history.pushState({}, '', '/b#c')`, []string{"pageview /a", "pageview /b"}},
-		{"events", ``, `plausible('Signup', {props: {plan: 'pro'}})`, []string{"pageview /a", `Signup /a {"plan":"pro"}`}},
+		{"events", ``, `plausible('Signup', {props: {plan: 'pro'}})`, []string{
+			"pageview /a",
+			`Signup /a {"plan":"pro"}`,
+		}},
 		{"twice", ``, `plausible.init({domain: 'b.test'})`, []string{"pageview /a"}},
 		{"on by itself", ``, `document.querySelector('#out').click()`, []string{
 			"pageview /a", `Outbound Link: Click /a {"url":"https://other.test/x?y=1#z"}`,
@@ -148,17 +158,27 @@ func TestInit(t *testing.T) {
 			`for (const id of ['pdf', 'custom']) document.getElementById(id).click()`,
 			[]string{"pageview /a", `File Download /a {"url":"BASE/a.foo"}`},
 		},
-		{"forms", `{}`, `document.querySelector('#subscribe').click()`, []string{"pageview /a", `Form: Submission /a {"path":"/a"}`}},
-		{"manual", `{autoCapturePageviews: false}`, `plausible('pageview', {url: 'https://shop.test/mine'})`, []string{"pageview /mine"}},
+		{"forms", `{}`, `document.querySelector('#subscribe').click()`, []string{
+			"pageview /a",
+			`Form: Submission /a {"path":"/a"}`,
+		}},
 		{
-			"hash", `{hashBasedRouting: true}`, `location.hash = '/x'; await new Promise((done) => addEventListener('hashchange', done))`,
+			"manual", `{autoCapturePageviews: false}`, `plausible('pageview', {url: 'https://shop.test/mine'})`,
+			[]string{"pageview /mine"},
+		},
+		{
+			"hash", `{hashBasedRouting: true}`, `location.hash = '/x';
+				await new Promise((done) => addEventListener('hashchange', done))`,
 			[]string{"pageview /a", "pageview /a#/x"},
 		},
 		{
 			"properties", `{customProperties: {author: 'Ada'}}`, `plausible('Read', {props: {page: 2}})`,
 			[]string{`pageview /a {"author":"Ada"}`, `Read /a {"author":"Ada","page":2}`},
 		},
-		{"properties by a function", `{customProperties: (name) => ({of: name})}`, ``, []string{`pageview /a {"of":"pageview"}`}},
+		{
+			"properties by a function", `{customProperties: (name) => ({of: name})}`, ``,
+			[]string{`pageview /a {"of":"pageview"}`},
+		},
 		{
 			"transform", `{transformRequest: (body) => body.n == 'Secret' ? null : {...body, n: body.n + '!'}}`,
 			`await new Promise((callback) => plausible('Secret', {callback})); plausible('Open')`,
@@ -182,7 +202,8 @@ func TestInit(t *testing.T) {
 	}
 	t.Run("where and for whom", func(t *testing.T) {
 		tab.T = t
-		s := newSite(t, script+strings.Replace(stub, "OPTIONS", `{domain: 'a.test,b.test', endpoint: '/api/event?mine'}`, 1), "")
+		s := newSite(t, script+strings.Replace(stub, "OPTIONS",
+			`{domain: 'a.test,b.test', endpoint: '/api/event?mine'}`, 1), "")
 		s.visit(tab, "/a")
 		if e := s.Wait(t, "pageview", 1); e.Domain != "a.test,b.test" {
 			t.Errorf("posted for %s", e.Domain)

@@ -21,7 +21,7 @@ func before(t *testing.T, tab *browsertest.Tab, script string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		remove := page.RemoveScriptToEvaluateOnNewDocumentParams{Identifier: added.Identifier}
+		remove := page.RemoveScriptToEvaluateOnNewDocumentParams(added)
 		if _, err := chromedp.Call(tab.Context(), page.RemoveScriptToEvaluateOnNewDocument, remove); err != nil {
 			t.Log(err) // the browser is closed already
 		}
@@ -39,7 +39,8 @@ func TestOptOut(t *testing.T) {
 		tab.Front()
 		s.Wait(t, engagement, 1)
 		second.Run(c.global + `.optOut()`)
-		if got := browsertest.Eval[string](second, `JSON.stringify(localStorage) + document.cookie`); got != `{"`+c.global+`_ignore":"true"}` {
+		if got := browsertest.Eval[string](second,
+			`JSON.stringify(localStorage) + document.cookie`); got != `{"`+c.global+`_ignore":"true"}` {
 			t.Errorf("stored is %s", got)
 		}
 		s.Forget()
@@ -79,18 +80,25 @@ func TestIgnored(t *testing.T) {
 		{"127.0.0.1", plainTag, "", "127.0.0.1", false},
 		{"a name that begins like it", plainTag, "", "localhost.test", true},
 		{"local", tagOf("turf.local.js"), say("webdriver", "true"), "localhost", true},
-		{"strict leaves GPC to the server", tagOf("turf.strict.js"), say("globalPrivacyControl", "true"), "shop.localhost", true},
+		{
+			"strict leaves GPC to the server", tagOf("turf.strict.js"), say("globalPrivacyControl", "true"),
+			"shop.localhost", true,
+		},
 		{"strict on localhost", tagOf("turf.strict.js"), "", "localhost", false},
 		{"plausible: localhost", tagOf("script.js"), "", "127.0.0.1", false},
 		{"plausible: local", tagOf("script.local.js"), "", "127.0.0.1", true},
 		{"plausible: Cypress", tagOf("script.js"), "window.Cypress = {}", "shop.localhost", false},
 		{"plausible: Nightmare", tagOf("script.js"), "window.__nightmare = {}", "shop.localhost", false},
 		{
-			"plausible: a test that wants to be counted", tagOf("script.js"), say("webdriver", "true") + "; window.__plausible = true",
+			"plausible: a test that wants to be counted", tagOf("script.js"), say("webdriver",
+				"true") + "; window.__plausible = true",
 			"shop.localhost", true,
 		},
 		{"plausible: flag", tagOf("script.js"), "localStorage.plausible_ignore = 'true'", "shop.localhost", false},
-		{"plausible: other flag", tagOf("script.js"), "localStorage.plausible_ignore = 'false'", "shop.localhost", true},
+		{
+			"plausible: other flag", tagOf("script.js"), "localStorage.plausible_ignore = 'false'", "shop.localhost",
+			true,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tab.T = t
@@ -110,7 +118,8 @@ func TestIgnored(t *testing.T) {
 	}
 }
 
-// spy notes what a script reads of the browser, in window.reads: the layout, what is stored, what it knows about itself.
+// spy notes what a script reads of the browser, in window.reads: the layout, what is stored, what it knows about
+// itself.
 const spy = `window.reads = [];
 	for (const [object, names] of [
 		[Element.prototype, ['scrollHeight', 'clientHeight', 'scrollTop', 'getBoundingClientRect']],
@@ -127,7 +136,8 @@ const spy = `window.reads = [];
 			{...d, value: function (...args) { reads.push(name); return d.value.apply(this, args) }})
 	}`
 
-// No layout is read while the page loads, by any part; the strict script never reads anything, and stores nothing (CF-20).
+// No layout is read while the page loads, by any part; the strict script never reads anything, and stores nothing
+// (CF-20).
 func TestReads(t *testing.T) {
 	const everything = "turf.exclusions.mask.pageview-props.outbound-links.file-downloads.form-submissions.404.tagged-events.clicks.vitals.js"
 	layout := []string{
@@ -150,7 +160,8 @@ func TestReads(t *testing.T) {
 				}
 			}
 			tab.Run(`document.querySelector('#tagged').click(); scrollTo(0, 500);
-				await new Promise((done) => addEventListener('scroll', done, {once: true})); history.pushState({}, '', '/b')`)
+				await new Promise((done) => addEventListener('scroll', done, {once: true}));
+					history.pushState({}, '', '/b')`)
 			s.Wait(t, "pageview", 2)
 			all := browsertest.Eval[[]string](tab, `reads`)
 			strict := strings.Contains(name, "strict")
@@ -160,14 +171,16 @@ func TestReads(t *testing.T) {
 			if !strict && strings.Join(all, " ") == strings.Join(read, " ") {
 				t.Error("the spy saw no reading when the page was left: it does not work")
 			}
-			if got := browsertest.Eval[string](tab, `document.cookie + Object.keys(localStorage) + Object.keys(sessionStorage)`); got != "" {
+			if got := browsertest.Eval[string](tab,
+				`document.cookie + Object.keys(localStorage) + Object.keys(sessionStorage)`); got != "" {
 				t.Errorf("stored is %q", got)
 			}
 		})
 	}
 }
 
-// A page with a strict policy, one whose storage throws, a sandboxed frame: the script works or is silent, and nothing is thrown.
+// A page with a strict policy, one whose storage throws, a sandboxed frame: the script works or is silent, and
+// nothing is thrown.
 func TestHostilePages(t *testing.T) {
 	const all = "turf.exclusions.mask.pageview-props.outbound-links.file-downloads.form-submissions.404.tagged-events.clicks.vitals.js"
 	tab := browsertest.Open(t)
@@ -179,8 +192,10 @@ func TestHostilePages(t *testing.T) {
 	s.policy = "default-src 'none'; script-src 'self'"
 	tab.Visit(s.base + "/no-connection")
 	tab.Until(`window.turf?.call`)
-	if got := browsertest.Eval[string](tab, `new Promise((done) => { addEventListener('unhandledrejection', () => done('rejected'));
-		addEventListener('error', () => done('error')); turf('Event').then(() => setTimeout(() => done('silent'), 50)) })`); got != "silent" {
+	if got := browsertest.Eval[string](tab,
+		`new Promise((done) => { addEventListener('unhandledrejection', () => done('rejected'));
+		addEventListener('error', () => done('error'));
+			turf('Event').then(() => setTimeout(() => done('silent'), 50)) })`); got != "silent" {
 		t.Errorf("with no way out: %s", got)
 	}
 	s.policy = ""
@@ -190,7 +205,8 @@ func TestHostilePages(t *testing.T) {
 		Object.defineProperty(window, name, {get() { throw new DOMException('denied', 'SecurityError') }})`)
 	s.Forget()
 	s.visit(thrower, "/no-storage")
-	thrower.Run(`turf.optOut(); history.pushState({}, '', '/out'); turf('Out'); turf.optIn(); history.pushState({}, '', '/in')`)
+	thrower.Run(`turf.optOut(); history.pushState({}, '', '/out'); turf('Out'); turf.optIn();
+		history.pushState({}, '', '/in')`)
 	s.end(thrower)
 	s.Same(t, []string{"pageview /no-storage", "pageview /in", "end /"}, engagement)
 
@@ -212,8 +228,8 @@ func TestHostilePages(t *testing.T) {
 	}
 }
 
-// The main thread is not kept busy by a page of a thousand links: no work is done for each of them. The time is printed and not
-// judged, as machines differ.
+// The main thread is not kept busy by a page of a thousand links: no work is done for each of them. The time is
+// printed and not judged, as machines differ.
 func TestThousandLinks(t *testing.T) {
 	tab := browsertest.Open(t)
 	var body strings.Builder
@@ -227,7 +243,8 @@ func TestThousandLinks(t *testing.T) {
 		body.String())
 	before(t, tab, `window.queries = 0; for (const object of [Document.prototype, Element.prototype])
 		for (const name of ['querySelectorAll', 'getElementsByTagName', 'getElementsByClassName', 'closest', 'matches']) {
-			const own = object[name]; if (own) object[name] = function (...args) { queries++; return own.apply(this, args) }
+			const own = object[name]; if (own) object[name] = function (...args) { queries++;
+				return own.apply(this, args) }
 		}
 		const listen = EventTarget.prototype.addEventListener; window.listeners = 0
 		EventTarget.prototype.addEventListener = function (...args) { listeners++; return listen.apply(this, args) }`)

@@ -17,9 +17,11 @@ import (
 )
 
 const (
-	// maxVariants is how many scripts are kept, compressed; each takes about 8 kB. When there are more, all are forgotten.
+	// maxVariants is how many scripts are kept, compressed; each takes about 8 kB. When there are more, all are
+	// forgotten.
 	maxVariants = 512
-	// cacheShared is for scripts whose name says what they are made of: a day, and a week more while a newer one is fetched.
+	// cacheShared is for scripts whose name says what they are made of: a day, and a week more while a newer one is
+	// fetched.
 	cacheShared = "public, max-age=86400, stale-while-revalidate=604800"
 	// cacheSite is for scripts that follow a site's settings, in seconds.
 	cacheSite = "public, max-age=60, stale-while-revalidate=86400"
@@ -52,14 +54,14 @@ type handler struct {
 	variants map[Options]*variant
 }
 
-// Handler serves the tracking scripts; mount it for GET, HEAD (and OPTIONS) below a path such as /js/. Only the last element of
-// a request's path counts, so the owner may choose the rest:
+// Handler serves the tracking scripts; mount it for GET, HEAD (and OPTIONS) below a path such as /js/. Only the last
+// element of a request's path counts, so the owner may choose the rest:
 //
 //	e.Match([]string{"GET", "HEAD"}, "/js/*", echo.WrapHandler(tracker.Handler(site)))
 //
-// site gives the settings of a site by its domain (turf-<domain>.js) or by the id in a tag of Plausible's (pa-<id>.js); nil
-// knows no site. It is called for such names only, and has to be safe for use by many goroutines, as the handler is.
-// What is not there is answered 404 with a text that says what is.
+// site gives the settings of a site by its domain (turf-<domain>.js) or by the id in a tag of Plausible's
+// (pa-<id>.js); nil knows no site. It is called for such names only, and has to be safe for use by many goroutines,
+// as the handler is. What is not there is answered 404 with a text that says what is.
 func Handler(site func(id string) (Options, bool)) http.Handler {
 	if site == nil {
 		site = func(string) (Options, bool) { return Options{}, false }

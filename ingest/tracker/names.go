@@ -1,15 +1,17 @@
 package tracker
 
 import (
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 )
 
 // maxNameBytes is the longest name of a script that is looked at; the longest that means something is shorter.
 const maxNameBytes = 300
 
-// extensions are the names between the dots of a script's name, and the parts they ask for. Those of Plausible's older scripts
-// work with each base; "revenue" asks for what every script does, and so does "pageleave" for those that are not ours.
+// extensions are the names between the dots of a script's name, and the parts they ask for. Those of Plausible's
+// older scripts work with each base; "revenue" and "pageleave" ask for what the scripts do anyway.
 var extensions = map[string]Part{
 	"hash": Hash, "outbound-links": Outbound, "exclusions": Exclusions, "compat": Compat, "local": Local, "manual": Manual,
 	"file-downloads": Downloads, "pageview-props": Props, "tagged-events": Tagged, "revenue": 0, "pageleave": Engagement,
@@ -74,3 +76,13 @@ func resolve(name string, site func(id string) (Options, bool)) (o Options, perS
 	}
 	return o, false, true
 }
+
+// PartNamed is the part that an extension of a script's name asks for, such as "outbound-links"; ok is false where there is no such
+// extension. That of one that every script does is 0.
+func PartNamed(extension string) (part Part, ok bool) {
+	part, ok = extensions[extension]
+	return part, ok
+}
+
+// PartNames are the extensions that PartNamed knows, sorted.
+func PartNames() []string { return slices.Sorted(maps.Keys(extensions)) }

@@ -1,5 +1,6 @@
-// Package tracker is the tracking script: its one source (src/turf.ts), the pieces it is minified into (dist, committed and
-// embedded, so that building Turf needs Go only), and the handler that puts a script together from the pieces a page asks for.
+// Package tracker is the tracking script: its one source (src/turf.ts), the pieces it is minified into (dist,
+// committed and embedded, so that building Turf needs Go only), and the handler that puts a script together from the
+// pieces a page asks for.
 //
 // After a change of the source run "go generate ./ingest/tracker".
 package tracker
@@ -21,8 +22,8 @@ var partsJSON []byte
 // Part is a set of the script's parts.
 type Part uint32
 
-// The parts. A script with none of them counts page views, also those of pages that change without loading, and takes events
-// from code with properties and revenue.
+// The parts. A script with none of them counts page views, also those of pages that change without loading, and takes
+// events from code with properties and revenue.
 const (
 	// Engagement sends scroll depth and the time a page had attention when the page is left or hidden.
 	Engagement Part = 1 << iota
@@ -58,8 +59,9 @@ const (
 	GPC
 	// DNT sends nothing where the browser says Do Not Track.
 	DNT
-	// Strict stores nothing in the browser and reads nothing from it but the address and the referrer: no engagement, no
-	// flag of a visitor who objects (turf.optOut() then holds for the page), no look at GPC and DNT (the server sees both).
+	// Strict stores nothing in the browser and reads nothing from it but the address and the referrer: no engagement,
+	// no flag of a visitor who objects (turf.optOut() then holds for the page), no look at GPC and DNT (the server
+	// sees both).
 	Strict
 	// Once keeps a second tag on the page, or a tag that runs again, from counting again.
 	Once
@@ -76,7 +78,8 @@ const strictWithout = Engagement | GPC | DNT | NotFound | Vitals
 
 // conditions are the parts' names in the source, by their bit.
 var conditions = [numParts]string{
-	"engagement", "hash", "local", "manual", "compat", "exclusions", "mask", "props", "outbound", "downloads", "forms", "notfound",
+	"engagement", "hash", "local", "manual", "compat", "exclusions", "mask", "props", "outbound", "downloads",
+	"forms", "notfound",
 	"tagged", "clicks", "optout", "gpc", "dnt", "strict", "once", "vitals",
 }
 
@@ -89,7 +92,8 @@ const (
 	Turf Flavour = iota
 	// Plausible is for the tags of Plausible's older scripts: the function plausible(), class names plausible-event-*.
 	Plausible
-	// PlausibleInit is for its newer ones, which wait for plausible.init(…). The options of that call override the parts.
+	// PlausibleInit is for its newer ones, which wait for plausible.init(…). The options of that call override the
+	// parts.
 	PlausibleInit
 )
 
@@ -102,7 +106,8 @@ type Options struct {
 	Parts   Part
 	// Domain is the site that events are for; "" takes the tag's data-domain, and without that the page's host.
 	Domain string
-	// Endpoint is where events are posted; "" takes the tag's data-api, and without that /api/event of the script's own host.
+	// Endpoint is where events are posted; "" takes the tag's data-api, and without that /api/event of the script's
+	// own host.
 	Endpoint string
 }
 
@@ -123,8 +128,8 @@ func newAssembler() assembler {
 	return a
 }
 
-// Script is the text of the script that o describes, and Integrity its hash for the integrity attribute of a tag. A page that
-// names the hash loads no newer script: the tag has to change when Turf is updated.
+// Script is the text of the script that o describes, and Integrity its hash for the integrity attribute of a tag. A
+// page that names the hash loads no newer script: the tag has to change when Turf is updated.
 func Script(o Options) []byte { return newAssembler().script(o) }
 
 // Integrity is the hash of Script(o), as in integrity="sha384-…".
@@ -153,7 +158,8 @@ func (a assembler) script(o Options) []byte {
 	}
 	// Where a piece ended, a statement's semicolon may have stayed before a bracket.
 	text := strings.NewReplacer(
-		"TAG_ELEMENT", tag, "DOMAIN_TEXT", quote(o.Domain), "ENDPOINT_TEXT", quote(o.Endpoint), "CONFIG_JSON", config(o.Parts),
+		"TAG_ELEMENT", tag, "DOMAIN_TEXT", quote(o.Domain), "ENDPOINT_TEXT", quote(o.Endpoint), "CONFIG_JSON",
+		config(o.Parts),
 	).Replace(strings.ReplaceAll(out.String(), ";}", "}"))
 	return []byte(text)
 }
@@ -173,7 +179,8 @@ func holds(conditions []string, has map[string]bool) bool {
 	return true
 }
 
-// quote writes a string as JavaScript. JSON's escapes are JavaScript's; "<" is escaped, so no text can end a script element.
+// quote writes a string as JavaScript. JSON's escapes are JavaScript's; "<" is escaped, so no text can end a script
+// element.
 func quote(s string) string {
 	text, err := json.Marshal(s)
 	if err != nil {

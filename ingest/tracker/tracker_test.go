@@ -18,7 +18,8 @@ import (
 
 // legacyExtensions are those of Plausible's older scripts (plausible-wire.md §1.2).
 var legacyExtensions = []string{
-	"hash", "outbound-links", "exclusions", "compat", "local", "manual", "file-downloads", "pageview-props", "tagged-events",
+	"hash", "outbound-links", "exclusions", "compat", "local", "manual", "file-downloads", "pageview-props",
+	"tagged-events",
 	"revenue", "pageleave",
 }
 
@@ -134,6 +135,36 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s: %+v %v %v", c.name, o, perSite, ok)
 		}
 	}
+}
+
+// A name that resolves is a script that parses, and its extensions may come in any order; the handler answers for it
+// and no other.
+func FuzzNames(f *testing.F) {
+	for _, name := range []string{
+		"turf.js", "script.hash.local.js", "pa-x.js", "turf-a.test.js",
+		"p.404.vitals.strict.js", "..js", "x",
+	} {
+		f.Add(name)
+	}
+	a := newAssembler()
+	site := func(id string) (Options, bool) { return Options{Domain: id}, true }
+	f.Fuzz(func(t *testing.T, name string) {
+		o, _, ok := resolve(name, site)
+		if !ok {
+			return
+		}
+		if wrong := parses(a.script(o)); wrong != "" {
+			t.Fatalf("%q: %s", name, wrong)
+		}
+		parts := strings.Split(strings.TrimSuffix(name, ".js"), ".")
+		if siteScript.MatchString(name) {
+			return
+		}
+		slices.Reverse(parts[1:])
+		if again, _, ok := resolve(strings.Join(parts, ".")+".js", site); !ok || again != o {
+			t.Fatalf("%q: other parts in another order", name)
+		}
+	})
 }
 
 func get(h http.Handler, path string, header ...string) *http.Response {
@@ -266,7 +297,8 @@ func TestIntegrity(t *testing.T) {
 	}
 }
 
-// Must hold 1: sizes in bytes, as gzip -9 makes them. The peers' are those of reference/field.md, measured on their files.
+// Must hold 1: sizes in bytes, as gzip -9 makes them. The peers' are those of reference/field.md, measured on their
+// files.
 func TestSizes(t *testing.T) {
 	const full = Engagement | Outbound | Downloads | Forms | NotFound | Tagged
 	for _, c := range []struct {
@@ -277,15 +309,29 @@ func TestSizes(t *testing.T) {
 	}{
 		{"page views, navigation, events", Options{}, 640, ""},
 		{"… and engagement", Options{Parts: Engagement}, 800, "Medama 0.8–1.0 KB (no scroll depth)"},
-		{"turf.js: … and opt-out, GPC, DNT, once", Options{Parts: Default}, 1000, "Plausible 0.8–1.8 KB (a flag, but no opt-out; no GPC, no DNT)"},
+		{
+			"turf.js: … and opt-out, GPC, DNT, once",
+			Options{Parts: Default},
+			1000,
+			"Plausible 0.8–1.8 KB (a flag, but no opt-out; no GPC, no DNT)",
+		},
 		{
 			"… engagement, outbound, downloads, forms, 404, tagged and custom events, revenue",
 			Options{Parts: full},
 			1400,
 			"Plausible 1.8 KB (no forms, no 404), Simple Analytics 3.8 KB, Rybbit 4.7 KB",
 		},
-		{"… and opt-out, GPC, DNT, once, clicks", Options{Parts: full | Default | Clicks}, 1550, "GoatCounter 3.3 KB, Matomo 21.9 KB"},
-		{"… and properties, exclusions, masks", Options{Parts: full | Default | Clicks | Props | Exclusions | Mask}, 1900, ""},
+		{
+			"… and opt-out, GPC, DNT, once, clicks",
+			Options{Parts: full | Default | Clicks},
+			1550,
+			"GoatCounter 3.3 KB, Matomo 21.9 KB",
+		},
+		{
+			"… and properties, exclusions, masks",
+			Options{Parts: full | Default | Clicks | Props | Exclusions | Mask},
+			1900, "",
+		},
 		{"web vitals, apart", Options{Parts: Default | Vitals}, 1600, ""},
 		{"strict", Options{Parts: Default | Strict}, 800, ""},
 		{"script.js", Options{Flavour: Plausible, Parts: legacyParts}, 1150, "Plausible 0.8–1.8 KB"},
@@ -299,7 +345,8 @@ func TestSizes(t *testing.T) {
 		}
 		compress(w, text)
 		v := newVariant(text)
-		t.Logf("%5d bytes gzip (%5d as sent, %5d brotli, %5d plain), limit %d: %s; %s", out.Len(), len(v.gzip), len(v.brotli), len(text),
+		t.Logf("%5d bytes gzip (%5d as sent, %5d brotli, %5d plain), limit %d: %s; %s", out.Len(), len(v.gzip),
+			len(v.brotli), len(text),
 			c.limit, c.what, c.peers)
 		if out.Len() >= c.limit || len(v.gzip) >= c.limit {
 			t.Errorf("%s: %d bytes, as sent %d, want less than %d", c.what, out.Len(), len(v.gzip), c.limit)

@@ -119,12 +119,14 @@ func TestBackForwardCache(t *testing.T) {
 // A prerendered page is counted when it is shown, and not before.
 func TestPrerender(t *testing.T) {
 	tab := browsertest.Open(t)
-	// A page that a debugger looks at prerenders nothing. So one that none looks at does it, and tells through the endpoint.
+	// A page that a debugger looks at prerenders nothing. So one that none looks at does it, and tells through the
+	// endpoint.
 	const tell = `const tell = (n) => fetch('/api/event', {method: 'POST', body: JSON.stringify({n, u: location.href})})
 		addEventListener('pagehide', () => navigator.sendBeacon('/api/event', '{"n":"left","u":"/"}'))
 		if (document.prerendering) tell('prerendering').then(() => setTimeout(() => tell('prerendered'), 200))
 		if (location.pathname == '/start') new BroadcastChannel('go').onmessage = () => document.querySelector('a').click()`
-	s := newSite(t, plainTag+`<script type="speculationrules">{"prerender": [{"urls": ["/next"], "eagerness": "immediate"}]}</script>
+	s := newSite(t, plainTag+`<script type="speculationrules">{"prerender": [{"urls": ["/next"],
+		"eagerness": "immediate"}]}</script>
 		<script>`+tell+`</script>`, `<a href="/next">next</a>`)
 	s.visit(tab, "/test")
 	s.Forget()
@@ -134,7 +136,8 @@ func TestPrerender(t *testing.T) {
 	tab.Run(`new BroadcastChannel('go').postMessage('')`)
 	s.Wait(t, "left", 1)
 	s.Wait(t, "pageview", 2)
-	s.Same(t, []string{"pageview /start", "prerendering /next", "prerendered /next", "left /", "pageview /next"}, engagement)
+	s.Same(t, []string{"pageview /start", "prerendering /next", "prerendered /next", "left /", "pageview /next"},
+		engagement)
 }
 
 // Hundreds of navigations and a thousand events in one go all arrive, once.
@@ -142,7 +145,8 @@ func TestStorms(t *testing.T) {
 	tab := browsertest.Open(t)
 	s := newSite(t, plainTag, tall)
 	s.visit(tab, "/0")
-	tab.Run(`for (let i = 1; i <= 300; i++) { history.pushState({}, '', '/' + i); history.replaceState({}, '', '/' + i + '?r') }`)
+	tab.Run(`for (let i = 1; i <= 300; i++) { history.pushState({}, '', '/' + i);
+		history.replaceState({}, '', '/' + i + '?r') }`)
 	s.Wait(t, "pageview", 301)
 	tab.Run(`for (let i = 0; i < 1000; i++) turf('Event', {props: {i, filler: 'x'.repeat(200)}})`)
 	s.Wait(t, "Event", 1000)
@@ -167,15 +171,16 @@ func TestOfflineThenOnline(t *testing.T) {
 	tab.Quiet() // the browser notes each failed request
 	s := newSite(t, plainTag, "")
 	s.visit(tab, "/a")
+	// The network is back before the browser says so: an event that is sent again the moment it says so has to get through.
 	set := func(offline bool) {
-		params := network.OverrideNetworkStateParams{Offline: offline, DownloadThroughput: -1, UploadThroughput: -1}
-		if _, err := chromedp.Call(tab.Context(), network.OverrideNetworkState, params); err != nil {
-			t.Fatal(err)
-		}
 		conditions := network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{
 			{Offline: offline, DownloadThroughput: -1, UploadThroughput: -1},
 		}}
 		if _, err := chromedp.Call(tab.Context(), network.EmulateNetworkConditionsByRule, conditions); err != nil {
+			t.Fatal(err)
+		}
+		params := network.OverrideNetworkStateParams{Offline: offline, DownloadThroughput: -1, UploadThroughput: -1}
+		if _, err := chromedp.Call(tab.Context(), network.OverrideNetworkState, params); err != nil {
 			t.Fatal(err)
 		}
 		tab.Until(fmt.Sprintf(`navigator.onLine === %v`, !offline))

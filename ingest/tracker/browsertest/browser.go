@@ -35,9 +35,10 @@ type Tab struct {
 	quiet bool
 }
 
-// Open starts a browser of its own with one tab. Every host name leads to this machine, so pages may be at http://shop.test:PORT;
-// names below localhost are secure contexts too. Pages cannot see that they are driven. The test is skipped where there is
-// no Chromium; it fails when a page writes an error to its console, unless Quiet was called.
+// Open starts a browser of its own with one tab. Every host name leads to this machine, so pages may be at
+// http://shop.test:PORT; names below localhost are secure contexts too. Pages cannot see that they are driven. The
+// test is skipped where there is no Chromium; it fails when a page writes an error to its console, unless Quiet was
+// called.
 func Open(t *testing.T) *Tab {
 	t.Helper()
 	if testing.Short() {
@@ -53,11 +54,13 @@ func Open(t *testing.T) *Tab {
 		t.Skip("no Chromium is installed (scripts/setup tests), so no page can be looked at")
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.DisableGPU,
-		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("host-resolver-rules", "MAP * 127.0.0.1"), chromedp.Flag("enable-automation", false),
 		chromedp.Flag("disable-blink-features", "AutomationControlled"),
 		// A tab that is not shown has to be hidden, as a visitor's is.
-		chromedp.Flag("disable-backgrounding-occluded-windows", false), chromedp.Flag("disable-renderer-backgrounding", false))
+		chromedp.Flag("disable-backgrounding-occluded-windows", false),
+		chromedp.Flag("disable-renderer-backgrounding", false))
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium's sandbox refuses to run as root
 	}

@@ -47,7 +47,8 @@ func pathOf(url string) string {
 	return url
 }
 
-// Recorder is the handler of an event endpoint that accepts everything and remembers it. It may be used by many goroutines.
+// Recorder is the handler of an event endpoint that accepts everything and remembers it. It may be used by many
+// goroutines.
 type Recorder struct {
 	mu       sync.Mutex
 	events   []Event
@@ -143,8 +144,8 @@ func (rec *Recorder) Forget() {
 	rec.events = nil
 }
 
-// Until waits until what was recorded satisfies enough, and returns it. The test fails when it never does, and on a body
-// that was no JSON.
+// Until waits until what was recorded satisfies enough, and returns it. The test fails when it never does, and on a
+// body that was no JSON.
 func (rec *Recorder) Until(t *testing.T, what string, enough func([]Event) bool) []Event {
 	t.Helper()
 	deadline := time.After(waitTimeout)
@@ -185,11 +186,12 @@ func (rec *Recorder) Wait(t *testing.T, name string, n int) Event {
 	return found
 }
 
-// Same waits for as many events as there are lines (without those of the names), and compares them. Requests that are sent
-// one right after the other may arrive in any order, so the order is not compared.
+// Same waits for as many events as there are lines (without those of the names), and compares them. Requests that are
+// sent one right after the other may arrive in any order, so the order is not compared.
 func (rec *Recorder) Same(t *testing.T, lines []string, without ...string) {
 	t.Helper()
-	rec.Until(t, fmt.Sprintf("%d events", len(lines)), func([]Event) bool { return len(rec.Events(without...)) >= len(lines) })
+	rec.Until(t, fmt.Sprintf("%d events", len(lines)),
+		func([]Event) bool { return len(rec.Events(without...)) >= len(lines) })
 	got, want := rec.Lines(without...), append([]string(nil), lines...)
 	slices.Sort(got)
 	slices.Sort(want)

@@ -1,6 +1,6 @@
-// Command build makes the tracking script's built form: it takes the one source ingest/tracker/src/turf.ts apart into the pieces
-// that the server puts together on request, minified, and writes them to dist/parts.json, which is committed and embedded. The
-// npm package's module is made of the same source. It needs neither Node nor a network.
+// Command build makes the tracking script's built form: it takes the one source ingest/tracker/src/turf.ts apart into
+// the pieces that the server puts together on request, minified, and writes them to dist/parts.json, which is
+// committed and embedded. The npm package's module is made of the same source. It needs neither Node nor a network.
 //
 // Run it with "go generate ./ingest/tracker" after a change of the source.
 package main

@@ -15,7 +15,8 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 )
 
-// source is the script's one source; partsFile and moduleFile are what is made of it. All are relative to ingest/tracker.
+// source is the script's one source; partsFile and moduleFile are what is made of it. All are relative to
+// ingest/tracker.
 const (
 	source     = "src/turf.ts"
 	partsFile  = "dist/parts.json"
@@ -31,15 +32,15 @@ const moduleFlavour = "npm"
 // moduleParts are the parts of the npm package's module beside those that its configuration turns on.
 var moduleParts = []string{"engagement", "optout", "gpc", "dnt", "tagged"}
 
-// Piece is a part of a minified script. It belongs to a form of the script when each condition of If holds; a condition is
-// names of parts joined by "|", each perhaps negated with "!".
+// Piece is a part of a minified script. It belongs to a form of the script when each condition of If holds; a
+// condition is names of parts joined by "|", each perhaps negated with "!".
 type Piece struct {
 	If   []string `json:"if,omitempty"`
 	Text string   `json:"text"`
 }
 
-// build makes the built files in memory, by their slash-separated names. The same source gives the same bytes: esbuild is pinned
-// in go.mod.
+// build makes the built files in memory, by their slash-separated names. The same source gives the same bytes:
+// esbuild is pinned in go.mod.
 func build(dir string) (map[string][]byte, error) {
 	text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(source)))
 	if err != nil {
@@ -65,22 +66,23 @@ func build(dir string) (map[string][]byte, error) {
 	return map[string][]byte{partsFile: out.Bytes(), moduleFile: []byte(assemble(module, moduleParts) + "\n")}, nil
 }
 
-// marker stands between two pieces while the script is minified: a statement that the minifier neither moves, joins with
-// its neighbours nor drops.
+// marker stands between two pieces while the script is minified: a statement that the minifier neither moves, joins
+// with its neighbours nor drops.
 const marker = "debugger;"
 
 // markers finds it again; the last statement of a block has lost its semicolon.
 var markers = regexp.MustCompile(`debugger;?`)
 
-// marked is a source whose conditions are replaced by markers. conditions[i] are those of the i-th piece between markers.
-// Each region is what one condition encloses: its first piece, and the piece after its last.
+// marked is a source whose conditions are replaced by markers. conditions[i] are those of the i-th piece between
+// markers. Each region is what one condition encloses: its first piece, and the piece after its last.
 type marked struct {
 	text       string
 	conditions [][]string
 	regions    [][2]int
 }
 
-// pieces minifies one flavour of the source, once for all forms so that names agree, and takes it apart at the conditions.
+// pieces minifies one flavour of the source, once for all forms so that names agree, and takes it apart at the
+// conditions.
 func pieces(text, flavour string) ([]Piece, error) {
 	m, err := mark(text, flavour)
 	if err != nil {
@@ -92,11 +94,13 @@ func pieces(text, flavour string) ([]Piece, error) {
 	}
 	texts := markers.Split(minified, -1)
 	if len(texts) != len(m.conditions) {
-		return nil, fmt.Errorf("BUG: %d pieces came out of %d: the minifier dropped code", len(texts), len(m.conditions))
+		return nil, fmt.Errorf("BUG: %d pieces came out of %d: the minifier dropped code", len(texts),
+			len(m.conditions))
 	}
 	for _, r := range m.regions {
 		if region := strings.Join(texts[r[0]:r[1]], ""); !balanced(region) {
-			return nil, fmt.Errorf("BUG: the minifier moved code into or out of what %v encloses: %s", m.conditions[r[0]], region)
+			return nil, fmt.Errorf("BUG: the minifier moved code into or out of what %v encloses: %s",
+				m.conditions[r[0]], region)
 		}
 	}
 	var out []Piece
@@ -164,7 +168,10 @@ func mark(text, flavour string) (marked, error) {
 		switch condition, isIf := strings.CutPrefix(directive, "//#if "); {
 		case isIf:
 			rest, value := resolve(condition, flavour)
-			stack = append(stack, level{condition: rest, dropped: dropping || rest == "" && !value, first: len(m.conditions)})
+			stack = append(stack, level{
+				condition: rest, dropped: dropping || rest == "" && !value,
+				first: len(m.conditions),
+			})
 			if rest != "" && !dropping {
 				cut()
 			}
@@ -191,7 +198,8 @@ func mark(text, flavour string) (marked, error) {
 	return m, nil
 }
 
-// resolve decides what the flavour decides of a condition: rest is what is left of it, or "" and then value is its value.
+// resolve decides what the flavour decides of a condition: rest is what is left of it, or "" and then value is its
+// value.
 func resolve(condition, flavour string) (rest string, value bool) {
 	var open []string
 	for term := range strings.SplitSeq(condition, "|") {
@@ -236,7 +244,8 @@ func minify(text, flavour string) (string, error) {
 	}
 	res := api.Transform(text, api.TransformOptions{
 		Loader: api.LoaderTS, Sourcefile: source, Format: format, Charset: api.CharsetUTF8, TsconfigRaw: "{}",
-		Target: api.ES2020, MinifyWhitespace: true, MinifyIdentifiers: true, MinifySyntax: true, TreeShaking: api.TreeShakingFalse,
+		Target: api.ES2020, MinifyWhitespace: true, MinifyIdentifiers: true, MinifySyntax: true,
+		TreeShaking:   api.TreeShakingFalse,
 		LegalComments: api.LegalCommentsNone,
 		Define: map[string]string{
 			"INIT":   strconv.FormatBool(flavour == "init" || flavour == moduleFlavour),

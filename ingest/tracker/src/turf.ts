@@ -1,13 +1,16 @@
 /**
- * The tracking script. One source for all its forms: the lines between "//#if CONDITION" and "//#end" are in a form only where
- * the condition holds. A condition is names joined by "|", each perhaps with "!" before it.
+ * The tracking script. One source for all its forms: the lines between "//#if CONDITION" and "//#end" are in a form only
+ * where the condition holds. A condition is names joined by "|", each perhaps with "!" before it.
  *
- * Flavours, decided when the script is built (../build): `turf` is ours, `legacy` is for tags of Plausible's older scripts, `init`
- * for its newer ones, which wait for plausible.init(…), `npm` for the npm package. GLOBAL stands for the global's name.
- * Parts, decided for each request (../tracker.go): all other names.
+ * Flavours, decided when the script is built (../build): `turf` is ours, `legacy` is for tags of Plausible's older
+ * scripts, `init` for its newer ones, which wait for plausible.init(…), `npm` for the npm package. GLOBAL stands for the
+ * global's name. Parts, decided for each request (../tracker.go): all other names.
  *
- * It is written to be small, and what is short here is short on the wire. What it must never do: change the page, throw into it,
- * read its layout before the visitor scrolls or leaves, store anything but the flag of a visitor who objects.
+ * A part's condition encloses whole statements. No statement of a flavour may follow a `return` that always happens, and
+ * one that returns early returns a value: else the minifier moves code across the border of a part, and the build says so.
+ *
+ * It is written to be small, and what is short here is short on the wire. What it must never do: change the page, throw
+ * into it, read its layout before the visitor scrolls or leaves, store anything but the flag of a visitor who objects.
  */
 
 interface Revenue {
@@ -28,7 +31,7 @@ interface EventOptions {
   /** The page it happened on, where that is not the address shown. */
   url?: string
   u?: string
-  /** Called with the answer's status, with the network's error, or with nothing where nothing was to be sent. Not in `turf`. */
+  /** Called with the answer's status, the network's error, or nothing where nothing was to be sent. Not in `turf`. */
   callback?: Done
 }
 
@@ -59,7 +62,7 @@ interface Config {
   transformRequest?(body: Body): Body | null | undefined
 }
 
-/** What an event may have beside its name, page and site, in the short names of Plausible's interface. JSON leaves out what is undefined. */
+/** What an event may have beside its name, page and site. JSON leaves out what is undefined. */
 interface Fields {
   [long: string]: unknown
   r?: string
@@ -158,7 +161,7 @@ let path: string | undefined
 /** Requests under way. */
 let pending = 0
 
-/** ignored reports whether nothing is to be sent: the owner's own machine, a program that drives the browser, an objection. */
+/** ignored reports whether nothing is to be sent: the owner's machine, a driven browser, an objection. */
 let ignored = () => {
   //#if !local|init|npm
   if ((!INIT || !config.captureOnLocalhost) && /^(localhost|127\..+|\[::1])?$/.test(loc.hostname)) return 1
@@ -288,7 +291,7 @@ let look = () => {
   //#end
 }
 
-/** leave sends what is known of the page that is being left, if the visitor saw more of it or was there for three seconds. */
+/** leave sends what is known of the page that is left, if more of it was seen or three more seconds were spent on it. */
 let leave = () => {
   //#if engagement
   if (page) {
@@ -494,12 +497,12 @@ let scrolled = () => (depth = Math.max(depth, scrollY + innerHeight))
 /** tagged sends the event that an element's markup names, if there is an element and a name. */
 let tagged = (element: Element | null | undefined, url?: string) => {
   let props: Record<string, string> = {}
-  //#if turf
+  //#if turf|npm
   for (let { name, value } of element?.attributes || []) if (name.startsWith('data-turf-')) props[name.slice(10)] = value
   let { event: name, revenue: amount, currency, click, ...rest } = props as Record<string, string>
   return name && (event(name, { props: rest, revenue: !!currency && { amount: amount!, currency } }), 1)
   //#end
-  //#if !turf
+  //#if legacy|init
   let revenue: Record<string, string> = {}
   element?.classList.forEach((text) => {
     let found = /^plausible-(event|revenue)-(.+?)(?:=|--)(.+)/.exec(text)
@@ -518,7 +521,7 @@ let tagged = (element: Element | null | undefined, url?: string) => {
 }
 //#end
 //#if outbound|downloads|tagged|clicks|init|npm
-// Listeners are called before the page's own, so that an event belongs to the page it happened on also when the click leaves it.
+// Listeners are called before the page's own, so that an event belongs to the page it happened on.
 let clicked = (e: Event) => {
   let target = e.target as Element
   if ((e as MouseEvent).button < 2 && target.closest) {
@@ -548,7 +551,8 @@ let clicked = (e: Event) => {
       }
       //#end
       //#if downloads|init|npm
-      let types = 'pdf,xlsx,docx,txt,rtf,csv,exe,key,pps,ppt,pptx,7z,pkg,rar,gz,zip,avi,mov,mp4,mpeg,wmv,midi,mp3,wav,wma,dmg'
+      let types =
+        'pdf,xlsx,docx,txt,rtf,csv,exe,key,pps,ppt,pptx,7z,pkg,rar,gz,zip,avi,mov,mp4,mpeg,wmv,midi,mp3,wav,wma,dmg'
       //#if turf|legacy
       //#if turf
       types = (dataset.fileTypes || types) + ',' + dataset.addFileTypes
@@ -587,8 +591,8 @@ on(
 
 //#if vitals
 /**
- * How fast the page was: LCP, FCP, TTFB and INP in milliseconds, CLS in thousandths. They are sent once, when the page is first
- * left or hidden. INP is the 98th percentile of the interactions, CLS the worst five seconds without a second's pause.
+ * How fast the page was: LCP, FCP, TTFB and INP in milliseconds, CLS in thousandths. They are sent once, when the page is
+ * first hidden. INP is the 98th percentile of the interactions, CLS the worst five seconds without a second's pause.
  */
 let vitals: Record<string, number> = {}
 /** The longest interactions, the longest first, and the number of all of them. */
@@ -600,7 +604,8 @@ let shiftStart = 0
 let shiftEnd = 0
 let observe = (type: string, seen: (entry: any) => void) => {
   try {
-    new PerformanceObserver((list) => list.getEntries().forEach(seen)).observe({ type, buffered: true, durationThreshold: 40 } as {})
+    let options = { type, buffered: true, durationThreshold: 40 }
+    new PerformanceObserver((list) => list.getEntries().forEach(seen)).observe(options)
   } catch {}
 }
 /** A page made before it was shown (prerendered) begins when it is shown. */

@@ -1,0 +1,154 @@
+package ingest
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sort"
+	"strings"
+	"sync/atomic"
+)
+
+// The limits of a file of networks.
+const (
+	maxNetworksFileBytes = 64 << 20
+	maxNetworks          = 1_000_000 // 48 MB of memory
+)
+
+// Networks is a list of networks from a file, such as those of data centres, and takes a new version of the file over
+// within a minute of its arrival. The file has a network (192.0.2.0/24) or an address on each line; what follows a
+// "#" is a comment, and empty lines are nothing. It may be used by several goroutines. A nil *Networks is an empty
+// list.
+type Networks struct {
+	path    string
+	list    atomic.Pointer[networkList]
+	problem atomic.Pointer[string]
+	watch   fileWatch
+}
+
+// OpenNetworks reads the file and keeps watch over it until Close.
+func OpenNetworks(path string) (*Networks, error) {
+	list, err := readNetworkFile(path)
+	if err != nil {
+		return nil, err
+	}
+	n := &Networks{path: path}
+	n.list.Store(list)
+	n.watch = watchFile(n.reload)
+	return n, nil
+}
+
+// Close ends the watch over the file and waits for its end. Lookups still work.
+func (n *Networks) Close() {
+	if n != nil {
+		n.watch.Close()
+	}
+}
+
+// Problem says why the last change of the file was not taken over; "" when all is well.
+func (n *Networks) Problem() string {
+	if n == nil {
+		return ""
+	}
+	if p := n.problem.Load(); p != nil {
+		return *p
+	}
+	return ""
+}
+
+// Contains reports whether the address is in one of the networks. It takes about 50 ns and allocates nothing.
+func (n *Networks) Contains(addr netip.Addr) bool {
+	return n != nil && n.list.Load().contains(addr.Unmap().WithZone(""))
+}
+
+// reload takes a changed file over. A file that cannot be used leaves the old list in use and is tried again the next
+// time.
+func (n *Networks) reload() {
+	stamp, err := stampOf(n.path)
+	if err == nil && stamp == n.list.Load().stamp {
+		n.problem.Store(nil)
+		return
+	}
+	list, err := readNetworkFile(n.path)
+	if err != nil {
+		text := err.Error()
+		n.problem.Store(&text)
+		return
+	}
+	n.list.Store(list)
+	n.problem.Store(nil)
+}
+
+// networkList is one version of the file: ranges in order that do not touch. IPv4 comes before IPv6.
+type networkList struct {
+	ranges []addressRange
+	stamp  fileStamp
+}
+
+type addressRange struct{ first, last netip.Addr }
+
+func readNetworkFile(path string) (*networkList, error) {
+	data, stamp, err := readWhole(path, "list of networks", maxNetworksFileBytes)
+	if err != nil {
+		return nil, err
+	}
+	list, err := parseNetworks(data)
+	if err != nil {
+		return nil, fmt.Errorf("read the list of networks %s: %w", path, err)
+	}
+	list.stamp = stamp
+	return list, nil
+}
+
+func parseNetworks(data []byte) (*networkList, error) {
+	var all []addressRange
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	for line := 1; lines.Scan(); line++ {
+		text, _, _ := strings.Cut(lines.Text(), "#")
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		network, ok := parseNetwork(text)
+		switch {
+		case !ok:
+			return nil, fmt.Errorf("line %d: %.50q is no network such as 192.0.2.0/24, and no address", line, text)
+		case len(all) == maxNetworks:
+			return nil, fmt.Errorf("line %d: there are more than %d networks", line, maxNetworks)
+		}
+		all = append(all, addressRange{network.Addr(), lastAddress(network)})
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("a line is too long: %w", err)
+	}
+	slices.SortFunc(all, func(a, b addressRange) int { return a.first.Compare(b.first) })
+	merged := all[:0]
+	for _, r := range all {
+		if n := len(merged); n > 0 && r.first.Compare(merged[n-1].last) <= 0 {
+			if r.last.Compare(merged[n-1].last) > 0 {
+				merged[n-1].last = r.last
+			}
+			continue
+		}
+		merged = append(merged, r)
+	}
+	return &networkList{ranges: slices.Clip(merged)}, nil
+}
+
+// lastAddress is the highest address of a network.
+func lastAddress(network netip.Prefix) netip.Addr {
+	b := network.Addr().AsSlice()
+	for bit := network.Bits(); bit < len(b)*8; bit++ {
+		b[bit/8] |= 0x80 >> (bit % 8)
+	}
+	last, _ := netip.AddrFromSlice(b)
+	return last
+}
+
+// contains looks for the last range that begins at or before addr. IPv4 addresses are less than those of IPv6, also
+// than those that are IPv4's in another form.
+func (l *networkList) contains(addr netip.Addr) bool {
+	i := sort.Search(len(l.ranges), func(i int) bool { return l.ranges[i].first.Compare(addr) > 0 })
+	return i > 0 && l.ranges[i-1].last.Compare(addr) >= 0
+}

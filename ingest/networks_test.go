@@ -1,0 +1,157 @@
+package ingest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// testCentres is a list of two networks.
+func testCentres(t testing.TB) *Networks {
+	t.Helper()
+	list, err := parseNetworks([]byte("198.51.100.0/24\n2001:db8:1::/48\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &Networks{}
+	n.list.Store(list)
+	return n
+}
+
+func TestParseNetworks(t *testing.T) {
+	for _, tt := range []struct {
+		name, text string
+		ranges     string // "first-last …"
+		bad        string
+	}{
+		{name: "empty"},
+		{name: "comments", text: "# nothing\n\n  \t\n#192.0.2.0/24\n"},
+		{name: "in order", text: "192.0.2.0/24\r\n10.0.0.0/8 # ten\n  2001:db8::/32  \n192.0.2.1", ranges: "10.0.0.0-10.255.255.255 192.0.2.0-192.0.2.255 2001:db8::-2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"},
+		{name: "one inside another", text: "10.1.0.0/16\n10.0.0.0/8\n10.255.255.255\n11.0.0.0/32", ranges: "10.0.0.0-10.255.255.255 11.0.0.0-11.0.0.0"},
+		{name: "everything", text: "::/0\n0.0.0.0/0", ranges: "0.0.0.0-255.255.255.255 ::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
+		{name: "IPv4 as IPv6", text: "::ffff:192.0.2.0/120", ranges: "192.0.2.0-192.0.2.255"},
+		{name: "bits beyond the network", text: "192.0.2.77/24", ranges: "192.0.2.0-192.0.2.255"},
+		{name: "a name", text: "192.0.2.0/24\nexample.com", bad: `line 2: "example.com" is no network`},
+		{name: "a list with commas", text: "192.0.2.0/24,192.0.3.0/24", bad: "line 1"},
+		{name: "a long line", text: strings.Repeat("x", 100_000), bad: "too long"},
+	} {
+		list, err := parseNetworks([]byte(tt.text))
+		if (err != nil) != (tt.bad != "") || err != nil && !strings.Contains(err.Error(), tt.bad) {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.bad)
+		}
+		if err != nil {
+			continue
+		}
+		var got []string
+		for _, r := range list.ranges {
+			got = append(got, r.first.String()+"-"+r.last.String())
+		}
+		if strings.Join(got, " ") != tt.ranges {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.ranges)
+		}
+	}
+}
+
+// Lookups agree with a list of prefixes that is gone through, for the addresses at and around the ends of each.
+func TestNetworksContain(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	var prefixes []netip.Prefix
+	var text strings.Builder
+	for range 300 {
+		addr := netip.AddrFrom4([4]byte{byte(r.IntN(4)), byte(r.IntN(4)), byte(r.IntN(256)), byte(r.IntN(256))})
+		if r.IntN(2) == 0 {
+			addr = netip.AddrFrom16([16]byte{0x20, 1, byte(r.IntN(4)), byte(r.IntN(256)), 15: byte(r.IntN(4))})
+		}
+		p := netip.PrefixFrom(addr, addr.BitLen()-r.IntN(addr.BitLen()/2)).Masked()
+		prefixes = append(prefixes, p)
+		fmt.Fprintln(&text, p)
+	}
+	list, err := parseNetworks([]byte(text.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &Networks{}
+	n.list.Store(list)
+	for _, p := range prefixes {
+		first, last := p.Addr(), lastAddress(p)
+		for _, a := range []netip.Addr{first, last, first.Prev(), last.Next(), netip.AddrFrom16(first.As16())} {
+			if want := a.IsValid() && contains(prefixes, a.Unmap()); n.Contains(a) != want {
+				t.Errorf("%s: %t", a, !want)
+			}
+		}
+	}
+	if n.Contains(netip.Addr{}) || (*Networks)(nil).Contains(prefixes[0].Addr()) {
+		t.Error("no address, or no list, is in a network")
+	}
+	a := prefixes[0].Addr()
+	if n := testing.AllocsPerRun(100, func() { n.Contains(a) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// A changed file is taken over within a minute; one that cannot be used leaves the old list.
+func TestNetworksReload(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "networks")
+	write := func(text string) { replace(t, path, []byte(text)) }
+	if _, err := OpenNetworks(path); err == nil {
+		t.Error("a file that is not there is opened")
+	}
+	write("192.0.2.0/24\n")
+	synctest.Test(t, func(t *testing.T) {
+		n, err := OpenNetworks(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer n.Close()
+		for _, step := range []struct {
+			text    string // "": the file is removed
+			has     string
+			problem bool
+		}{
+			{"192.0.2.0/24\n", "192.0.2.1", false},
+			{"198.51.100.0/24\n198.51.101.0/24", "198.51.100.1", false},
+			{"nonsense", "198.51.100.1", true},
+			{"", "198.51.100.1", true},
+			{"2001:db8::/32", "2001:db8::1", false},
+		} {
+			if step.text == "" {
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				write(step.text)
+			}
+			time.Sleep(fileCheckInterval + time.Second)
+			synctest.Wait()
+			if !n.Contains(netip.MustParseAddr(step.has)) || (n.Problem() != "") != step.problem {
+				t.Errorf("%q: %s is not in the list, or problem %q", step.text, step.has, n.Problem())
+			}
+		}
+	})
+}
+
+// FuzzParseNetworks: whatever the file holds, what is read is in order and does not touch, and has the ends of each
+// network.
+func FuzzParseNetworks(f *testing.F) {
+	f.Add("192.0.2.0/24\n10.0.0.0/8 # ten\n2001:db8::/32\n::ffff:1.2.3.4/100")
+	f.Fuzz(func(t *testing.T, text string) {
+		list, err := parseNetworks([]byte(text))
+		if err != nil {
+			return
+		}
+		for i, r := range list.ranges {
+			if r.first.Compare(r.last) > 0 || r.first.BitLen() != r.last.BitLen() || i > 0 && list.ranges[i-1].last.Compare(r.first) >= 0 {
+				t.Errorf("range %d: %v", i, list.ranges)
+			}
+			if !list.contains(r.first) || !list.contains(r.last) {
+				t.Errorf("%v is not contained", r)
+			}
+		}
+	})
+}
