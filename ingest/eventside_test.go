@@ -22,6 +22,7 @@ func TestEventSide(t *testing.T) {
 	t.Run("integer event names; name > 120 → 400; data: URL → 400; URL > 2000 → 400; missing host → (none)", testNamesAndURLs)
 	t.Run("props: > 30 truncated; over-long key/value rejected as Plausible does; nested dropped", testProps)
 	t.Run("engagement without sd/e → 400; does not create a session or pageview", testEngagement)
+	t.Run("sd: > 100 → 100, absent = 255; e: ≥ 30 days ignored", testEngaged)
 	t.Run("interactive:false does not clear bounce; revenue invalid → 202, amount ignored; amount may be string", testInteractive)
 	t.Run("202 for accepted and dropped; header x-plausible-dropped: <n>; body text not JSON-dependent; 400 shape {errors:{…}}",
 		testStatus)
@@ -150,6 +151,28 @@ func testEngagement(t *testing.T) {
 		sums := totals(t, view, ev)
 		if sums[schema.Pageviews] != 1 || sums[schema.Visits] != 1 || sums[schema.Events] != 1 || sums[schema.Bounces] != 1 {
 			t.Errorf("%s after a page view counts %v", what, sums)
+		}
+	}
+}
+
+// What engagement tells: depth over 100 is 100, none is unknown, time from 30 days on is ignored.
+func testEngaged(t *testing.T) {
+	s := newServer(t, nil)
+	for body, want := range map[string][2]int64{
+		`"sd":60,"e":3000`:         {60, 3000},
+		`"sd":0`:                   {0, 0},
+		`"sd":250`:                 {100, 0},
+		`"sd":null,"e":12.9`:       {aggregate.ScrollUnknown, 12},
+		`"sd":-1,"e":1`:            {aggregate.ScrollUnknown, 1},
+		`"sd":10,"e":2591999999`:   {10, 2591999999},
+		`"sd":10,"e":2592000000`:   {10, 0},
+		`"sd":10,"e":1e400`:        {10, 0},
+		`"sd":"20","e":1,"sd":30`:  {30, 1},
+		`"sd":1e2,"e":1.5e3,"v":1`: {100, 1500},
+	} {
+		ev := s.acceptOne(t, `{"n":"engagement","u":"https://example.com/",`+body+`}`)
+		if got := [2]int64{int64(ev.ScrollDepth), ev.EngagedMS}; got != want {
+			t.Errorf("%s: depth and milliseconds %v, want %v", body, got, want)
 		}
 	}
 }

@@ -24,17 +24,19 @@ const (
 type Networks struct {
 	path    string
 	list    atomic.Pointer[networkList]
-	problem atomic.Pointer[string]
+	tell    func(problem string)
+	problem string // that was told last; of the goroutine that watches
 	watch   fileWatch
 }
 
-// OpenNetworks reads the file and keeps watch over it until Close.
-func OpenNetworks(path string) (*Networks, error) {
+// OpenNetworks reads the file and keeps watch over it until Close. tell is told, once each, why a change of the file was
+// not taken over.
+func OpenNetworks(path string, tell func(problem string)) (*Networks, error) {
 	list, err := readNetworkFile(path)
 	if err != nil {
 		return nil, err
 	}
-	n := &Networks{path: path}
+	n := &Networks{path: path, tell: tell}
 	n.list.Store(list)
 	n.watch = watchFile(n.reload)
 	return n, nil
@@ -47,17 +49,6 @@ func (n *Networks) Close() {
 	}
 }
 
-// Problem says why the last change of the file was not taken over; "" when all is well.
-func (n *Networks) Problem() string {
-	if n == nil {
-		return ""
-	}
-	if p := n.problem.Load(); p != nil {
-		return *p
-	}
-	return ""
-}
-
 // Contains reports whether the address is in one of the networks. It takes about 50 ns and allocates nothing.
 func (n *Networks) Contains(addr netip.Addr) bool {
 	return n != nil && n.list.Load().contains(addr.Unmap().WithZone(""))
@@ -68,17 +59,19 @@ func (n *Networks) Contains(addr netip.Addr) bool {
 func (n *Networks) reload() {
 	stamp, err := stampOf(n.path)
 	if err == nil && stamp == n.list.Load().stamp {
-		n.problem.Store(nil)
+		n.problem = ""
 		return
 	}
 	list, err := readNetworkFile(n.path)
-	if err != nil {
-		text := err.Error()
-		n.problem.Store(&text)
+	if err == nil {
+		n.list.Store(list)
+		n.problem = ""
 		return
 	}
-	n.list.Store(list)
-	n.problem.Store(nil)
+	if problem := err.Error(); problem != n.problem {
+		n.problem = problem
+		n.tell(problem)
+	}
 }
 
 // networkList is one version of the file: ranges in order that do not touch. IPv4 comes before IPv6.

@@ -20,12 +20,8 @@ type pathPattern struct {
 	prefix string // what stands before the first star
 }
 
-// NewPathPatterns checks patterns to fold by. The error is an *InvalidError.
-func NewPathPatterns(patterns []string) (PathPatterns, error) {
-	return newPathPatterns("patterns", patterns, true)
-}
-
-// newPathPatterns checks patterns. Without star they may be the path of one page.
+// newPathPatterns checks the patterns of a setting. Each must have a star, or may be the path of one page. The error
+// is an *InvalidError.
 func newPathPatterns(field string, patterns []string, star bool) (PathPatterns, error) {
 	if len(patterns) > schema.MaxExclusions {
 		return PathPatterns{}, &InvalidError{field, "can have at most " + strconv.Itoa(schema.MaxExclusions) + " entries"}

@@ -237,7 +237,7 @@ func FuzzCleanText(f *testing.F) {
 }
 
 func TestPathPatterns(t *testing.T) {
-	p, err := NewPathPatterns([]string{"/orders/*", "/orders/*/items/*.html", "/u/**", "/docs/**/edit", "/a*b/c"})
+	p, err := newPathPatterns("patterns", []string{"/orders/*", "/orders/*/items/*.html", "/u/**", "/docs/**/edit", "/a*b/c"}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,13 +263,13 @@ func TestPathPatterns(t *testing.T) {
 		"orders/*": "begin with a slash", "/orders": "a star", "/a/***": "two stars", "/a?*": "as the path is shown",
 		"/a//*": "as the path is shown", "/" + strings.Repeat("a", 300) + "*": "bytes", "/jan@example.org/*": "as the path is shown",
 	} {
-		_, err := NewPathPatterns([]string{pattern})
+		_, err := newPathPatterns("patterns", []string{pattern}, true)
 		var invalid *InvalidError
 		if !errors.As(err, &invalid) || !strings.Contains(invalid.Reason, want) {
 			t.Errorf("%.40s: %v, want %q", pattern, err, want)
 		}
 	}
-	if _, err := NewPathPatterns(make([]string, schema.MaxExclusions+1)); err == nil {
+	if _, err := newPathPatterns("patterns", make([]string, schema.MaxExclusions+1), true); err == nil {
 		t.Error("too many patterns are taken")
 	}
 }

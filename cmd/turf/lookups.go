@@ -35,7 +35,7 @@ func (a *app) openLookups() (l *lookups, missing string, err error) {
 		return nil, "", err
 	}
 	if a.centresFile != "" {
-		if l.centres, err = ingest.OpenNetworks(a.centresFile); err != nil {
+		if l.centres, err = ingest.OpenNetworks(a.centresFile, a.warn); err != nil {
 			return nil, "", fmt.Errorf("--datacenter-file: %w", err)
 		}
 	}
@@ -55,6 +55,9 @@ func (a *app) openLookups() (l *lookups, missing string, err error) {
 	}
 	return l, "", nil
 }
+
+// warn tells of a problem that does not stop the work.
+func (a *app) warn(problem string) { fmt.Fprintln(a.stderr, "turf:", problem) }
 
 // Close ends the watch over the files.
 func (l *lookups) Close() {
