@@ -103,6 +103,17 @@ func (d *Day) checkRecords() error {
 			return errors.New("a record of a visitor's pages makes no sense")
 		}
 	}
+	for i := range d.len(chainsSection) {
+		var c chain
+		c.load(d.record(chainsSection, i))
+		ok := c.reached <= schema.MaxFunnelSteps
+		for _, t := range c.starts {
+			ok = ok && int64(t) <= d.end-d.start
+		}
+		if !ok {
+			return errors.New("a record of a funnel makes no sense")
+		}
+	}
 	return d.checkCells()
 }
 

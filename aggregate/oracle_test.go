@@ -58,7 +58,7 @@ func (v *oracleVisit) addGoals(goals []schema.Goal) {
 }
 
 type oracle struct {
-	goals []schema.Goal
+	schema.Declarations
 	loc   *time.Location
 	day   schema.Day
 	cells map[schema.Cell]*who
@@ -91,11 +91,14 @@ func (o *oracle) reckon(visitors map[aggregate.Key][]*oracleVisit) {
 	for key, visits := range visitors {
 		attrs := visits[0].events[0].Values
 		for n, visit := range visits {
-			visit.addGoals(o.goals)
+			visit.addGoals(o.Goals)
 			for i := range schema.Cubes {
-				o.reckonVisit(&schema.Cubes[i], fmt.Sprint(key), fmt.Sprint(key, n), visit, attrs)
+				if c := &schema.Cubes[i]; c.ID != schema.CubeFunnelSteps {
+					o.reckonVisit(c, fmt.Sprint(key), fmt.Sprint(key, n), visit, attrs)
+				}
 			}
 		}
+		o.reckonFunnels(fmt.Sprint(key), visits)
 	}
 }
 
@@ -131,8 +134,7 @@ func (o *oracle) reckonVisit(c *schema.Cube, visitor, name string, visit *oracle
 	if c.HasAspect(schema.PageAspect) && !c.HasAspect(schema.EventAspect) {
 		o.reckonEngagement(c, visit, values)
 	}
-	if c.HasAspect(schema.EventAspect) || c.HasAspect(schema.MeasureAspect) || c.HasAspect(schema.DropAspect) ||
-		c.HasAspect(schema.PageAspect) && len(views) == 0 {
+	if !c.OfVisits() || c.HasAspect(schema.EventAspect) || c.HasAspect(schema.PageAspect) && len(views) == 0 {
 		return
 	}
 	entry := first
@@ -219,7 +221,7 @@ func (o *oracle) cellsOf(c *schema.Cube, e *aggregate.Event, v [schema.NumDimens
 			all = append(all, v)
 		}
 		return all
-	case c.HasAspect(schema.MeasureAspect), c.HasAspect(schema.DropAspect), c.HasAspect(schema.EventAspect) && e.Kind != aggregate.Custom,
+	case !c.OfVisits(), c.HasAspect(schema.EventAspect) && e.Kind != aggregate.Custom,
 		c.HasAspect(schema.PageAspect) && e.Kind == aggregate.Engagement:
 		return nil
 	}
@@ -328,7 +330,7 @@ func TestEveryCellIsExact(t *testing.T) {
 		events := randomDay(r, loc, day)
 		declared := randomDeclarations(r)
 		got := runDay(t, r, aggregate.Config{Site: 1, Day: day, Location: loc, K: k}, &declared, events)
-		o := &oracle{goals: declared.Goals, loc: loc, day: day, cells: map[schema.Cell]*who{}}
+		o := &oracle{Declarations: declared, loc: loc, day: day, cells: map[schema.Cell]*who{}}
 		o.reckon(visitsOf(events))
 		if diff := cmp.Diff(o.rows(k), got); diff != "" {
 			t.Fatalf("seed %d (%s %s, k %d, %d events): −oracle +core\n%s", seed, loc, day, k, len(events), diff)

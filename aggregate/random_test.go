@@ -68,7 +68,28 @@ func randomDeclarations(r *rand.Rand) (d schema.Declarations) {
 			d.Goals = append(d.Goals, g)
 		}
 	}
+	for i := range r.IntN(4) {
+		d.Funnels = append(d.Funnels, randomFunnel(r, fmt.Sprint(i)))
+	}
 	return d
+}
+
+// randomFunnel has steps that the days of randomDay can take, some of which fit one another.
+func randomFunnel(r *rand.Rand, name string) schema.Funnel {
+	steps := []schema.FunnelStep{
+		{Page: "*"},
+		{Page: "/1"},
+		{Page: "/2"},
+		{Page: "/*3"},
+		{Page: "/4"},
+		{Event: "event1"},
+		{Event: "event2"},
+	}
+	f := schema.Funnel{Name: name, WindowSec: []int{0, 1, 600, 3600, 20_000}[r.IntN(5)]}
+	for range schema.MinFunnelSteps + r.IntN(schema.MaxFunnelSteps-schema.MinFunnelSteps+1) {
+		f.Steps = append(f.Steps, steps[r.IntN(len(steps))])
+	}
+	return f
 }
 
 // visitsOf groups events in time order into visits, and drops engagement that no visit is there for.

@@ -24,6 +24,7 @@ const (
 	seenExitFrom             // the same, with the visit's source
 	seenEventFrom            // event, source: only of visitors with several sources
 	seenEventPage            // event, page, slot
+	seenFunnel               // funnel: names a chain
 )
 
 // MaxProps is how many properties of an event are counted; ingest takes no more.
@@ -104,7 +105,7 @@ func (d *Day) Step(ev *Event, out []schema.Increment) ([]schema.Increment, error
 // room makes sure that the step that follows cannot fail half way.
 func (d *Day) room() error {
 	if d.len(visitorsSection) >= LimitVisitorsPerDay || d.len(seenSection) >= LimitSeenPerDay-maxSeenStep ||
-		d.len(tuplesSection) >= LimitTuplesPerDay-2 {
+		d.len(tuplesSection) >= LimitTuplesPerDay-2 || d.len(chainsSection) >= LimitChainsPerDay-schema.MaxFunnels {
 		return ErrFull
 	}
 	for sec, n := range d.need {
@@ -160,6 +161,7 @@ func (s *step) count(since int64) {
 	case s.ev.Kind == Engagement:
 		s.countEngagement()
 	}
+	s.countFunnels()
 }
 
 func (s *step) words(dims *[8]schema.Dimension) (t tuple) {

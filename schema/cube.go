@@ -63,6 +63,7 @@ const (
 	CubeEventDevices
 	CubePageTimes
 	CubeDrops
+	CubeFunnelSteps
 	numCubes
 )
 
@@ -154,6 +155,8 @@ var Cubes = []Cube{
 	},
 	// Requests that were not counted.
 	{ID: CubeDrops, Name: "drops", Grain: Hourly, Dimensions: dims(DropReason, Agent)},
+	// Visitors who reached a step of a funnel, by the seconds since they began. Nobody outside decides how many values it has.
+	{ID: CubeFunnelSteps, Name: "funnel_steps", Grain: Daily, Dimensions: dims(FunnelKey, Step, Bucket)},
 }
 
 func dims(d ...Dimension) []Dimension { return d }
@@ -174,12 +177,19 @@ func (c *Cube) HasAspect(a Aspect) bool {
 	return slices.ContainsFunc(c.Dimensions, func(d Dimension) bool { return Dimensions[d].Aspect == a })
 }
 
+// OfVisits reports whether the cube counts by sides of visits only: it is no histogram, and not about what is counted apart.
+func (c *Cube) OfVisits() bool {
+	return !slices.ContainsFunc(c.Dimensions, func(d Dimension) bool { return Dimensions[d].Aspect >= NumVisitAspects })
+}
+
 // Keeps reports whether the cube keeps the metric.
 func (c *Cube) Keeps(m Metric) bool {
 	info := Metrics[m]
 	switch {
 	case c.HasAspect(DropAspect):
 		return m == Events
+	case c.HasAspect(FunnelAspect):
+		return m == Visitors
 	case info.HourOnly && c.Grain != Hourly:
 		return false
 	case c.HasAspect(MeasureAspect):

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -9,7 +10,8 @@ import (
 // Declarations are what a site's owner wants to have counted ahead of time. They are part of the site's document, may change at any
 // time, and hold from the next event on. Check says whether they are in order.
 type Declarations struct {
-	Goals []Goal `json:"goals,omitempty"`
+	Goals   []Goal   `json:"goals,omitempty"`
+	Funnels []Funnel `json:"funnels,omitempty"`
 }
 
 // MaxGoals is how many goals a site can have.
@@ -110,7 +112,7 @@ func (d *Declarations) Check() error {
 			}
 		}
 	}
-	return nil
+	return d.checkFunnels()
 }
 
 func (g *Goal) check(field string) error {
@@ -124,12 +126,18 @@ func (g *Goal) check(field string) error {
 		return invalid(field+".scroll", "it goes with a page, not with an event")
 	case g.Scroll < 0 || g.Scroll > 100:
 		return invalid(field+".scroll", "it is %d, and must be between 1 and 100 percent", g.Scroll)
-	case g.Event == "pageview" || g.Event == "engagement":
-		return invalid(field+".event", "%s is no custom event. Use a page", g.Event)
 	case g.Event != "":
-		return checkValue(field+".event", g.Event)
+		return checkEvent(field+".event", g.Event)
 	}
 	return checkPage(field+".page", g.Page)
+}
+
+// checkEvent checks the name of a custom event.
+func checkEvent(field, name string) error {
+	if name == "pageview" || name == "engagement" {
+		return invalid(field, "%s is no custom event. Use a page", name)
+	}
+	return checkValue(field, name)
 }
 
 // checkPage checks the pattern of a page.
@@ -175,10 +183,21 @@ func (d *Declarations) Began(old *Declarations, now time.Time) {
 			}
 		}
 	}
+	for i := range d.Funnels {
+		f := &d.Funnels[i]
+		f.Since = now
+		for j := range old.Funnels {
+			if old.Funnels[j].Key() == f.Key() {
+				f.Since = old.Funnels[j].Since
+			}
+		}
+	}
 }
 
 // Same reports whether both are the same declarations in the same memory. It looks no further.
-func (d *Declarations) Same(o *Declarations) bool { return same(d.Goals, o.Goals) }
+func (d *Declarations) Same(o *Declarations) bool {
+	return same(d.Goals, o.Goals) && same(d.Funnels, o.Funnels)
+}
 
 func same[T any](a, b []T) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
@@ -186,5 +205,9 @@ func same[T any](a, b []T) bool {
 
 // Clone is a copy that shares nothing.
 func (d *Declarations) Clone() Declarations {
-	return Declarations{Goals: append([]Goal(nil), d.Goals...)}
+	c := Declarations{Goals: slices.Clone(d.Goals), Funnels: slices.Clone(d.Funnels)}
+	for i := range c.Funnels {
+		c.Funnels[i].Steps = slices.Clone(c.Funnels[i].Steps)
+	}
+	return c
 }

@@ -16,12 +16,14 @@ const (
 	MeasureAspect = NumVisitAspects
 	// DropAspect: a request that was not counted.
 	DropAspect = MeasureAspect + 1
-	NumAspects = DropAspect + 1
+	// FunnelAspect: a step of a funnel.
+	FunnelAspect = DropAspect + 1
+	NumAspects   = FunnelAspect + 1
 )
 
 // String is the aspect's name as it appears in messages.
 func (a Aspect) String() string {
-	return [...]string{"page", "source", "place", "device", "event", "measure", "dropped request"}[a]
+	return [...]string{"page", "source", "place", "device", "event", "measure", "dropped request", "funnel"}[a]
 }
 
 // Dimension names one column by which things are counted. The zero value is Hostname.
@@ -54,6 +56,9 @@ const (
 	// DropReason is why a request was not counted, Agent the family of the program that sent it.
 	DropReason
 	Agent
+	// FunnelKey is a funnel's key ([Funnel.Key]), Step the number of one of its steps, from 1.
+	FunnelKey
+	Step
 	NumDimensions
 )
 
@@ -93,6 +98,8 @@ var Dimensions = [NumDimensions]DimensionInfo{
 	Bucket:         {"bucket", "bucket", MeasureAspect, false, NumLogBuckets},
 	DropReason:     {"reason", "reason", DropAspect, false, 100},
 	Agent:          {"agent", "agent", DropAspect, false, 1_000},
+	FunnelKey:      {"funnel", "funnel", FunnelAspect, false, 1_000},
+	Step:           {"step", "step", FunnelAspect, false, MaxFunnelSteps},
 }
 
 // String is the dimension's column name.

@@ -56,18 +56,7 @@ type Explanation struct {
 
 // Answer answers the question about the site. The question's mistakes are *InvalidError; all other errors are not the asker's.
 func (e *Engine) Answer(ctx context.Context, site *schema.Site, q *Query) (*Answer, error) {
-	loc, err := site.Location()
-	if err != nil {
-		return nil, fmt.Errorf("site %s: %w", site.Domain, err)
-	}
-	now := e.Now()
-	first := schema.DayOf(now, loc)
-	if q.Range.Name == "all" {
-		if first, err = e.firstDay(ctx, site.ID, first, loc); err != nil {
-			return nil, err
-		}
-	}
-	span, err := q.Range.Resolve(now, loc, first)
+	span, err := e.span(ctx, site, q.Range)
 	if err != nil {
 		return nil, err
 	}

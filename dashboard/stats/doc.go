@@ -39,6 +39,11 @@
 // conversion_rate is the row's visitors as a share of all visitors that the question leaves when its goals and properties are
 // taken out; group_conversion_rate as a share of those in the same group (source, day, hour, …).
 //
+// # Funnels
+//
+// [Engine.Funnel] answers how many visitors took the steps of a funnel that the site's owner declared, by the rules of
+// [schema.Funnel], and how long they needed. It is counted from its declaration on, by the day, and cannot be filtered.
+//
 // # Engagement
 //
 // time_on_page is the mean, over the visits of which the browser told it, of the time that a page was looked at in a visit;
