@@ -121,7 +121,7 @@ func (d *Day) checkCells() error {
 	for i := range d.len(cellsSection) {
 		rec := d.record(cellsSection, i)
 		k, hidden := loadCellKey(rec), d.hidden(rec)
-		ok := int(k.cube) < schema.NumCubes && rec[cellStateAt] <= cellVisible && d.known(plans[k.cube].dims, k.values[:]) &&
+		ok := int(k.cube) < schema.NumCubes && rec[cellStateAt] <= cellVisible && d.known(plans[k.cube].words, k.values[:]) &&
 			hidden < d.len(hiddenSection)
 		// A cell that is being made may not have the place of its sums yet; it is undone.
 		if !ok || i < d.sections[cellsSection].saved(d.b) && plans[k.cube].guards && hidden < 0 {

@@ -93,10 +93,11 @@ func (o *oracle) reckon(visitors map[aggregate.Key][]*oracleVisit) {
 		for n, visit := range visits {
 			visit.addGoals(o.Goals)
 			for i := range schema.Cubes {
-				if c := &schema.Cubes[i]; c.ID != schema.CubeFunnelSteps {
+				if c := &schema.Cubes[i]; c.ID != schema.CubeFunnelSteps && c.ID != schema.CubeTransitions {
 					o.reckonVisit(c, fmt.Sprint(key), fmt.Sprint(key, n), visit, attrs)
 				}
 			}
+			o.reckonTransitions(fmt.Sprint(key), visit)
 		}
 		o.reckonFunnels(fmt.Sprint(key), visits)
 	}
@@ -206,6 +207,25 @@ func (o *oracle) reckonEngagement(c *schema.Cube, visit *oracleVisit, values fun
 				}
 			}
 		}
+	}
+}
+
+// reckonTransitions counts the views of a page that came after one of another.
+func (o *oracle) reckonTransitions(visitor string, visit *oracleVisit) {
+	cube, _ := schema.CubeByID(schema.CubeTransitions)
+	var last *aggregate.Event
+	for _, e := range visit.events {
+		if e.Kind != aggregate.Pageview {
+			continue
+		}
+		if last != nil && (last.Values[schema.Hostname] != e.Values[schema.Hostname] || last.Values[schema.Path] != e.Values[schema.Path]) {
+			v := last.Values
+			v[schema.NextPath] = e.Values[schema.Path]
+			w := o.cell(cube, e.Time, v)
+			w.visitors[visitor] = true
+			w.sums[schema.Events]++
+		}
+		last = e
 	}
 }
 

@@ -25,6 +25,7 @@ const (
 	seenEventFrom            // event, source: only of visitors with several sources
 	seenEventPage            // event, page, slot
 	seenFunnel               // funnel: names a chain
+	seenNext                 // path, next path: only where the list of pages does not tell
 )
 
 // MaxProps is how many properties of an event are counted; ingest takes no more.
@@ -36,7 +37,7 @@ const (
 	maxWordStep  = (int(schema.NumDimensions) + 2*MaxProps) * (wordHeader + schema.MaxValueBytes)
 	maxCellsStep = 60 + 2*MaxProps
 	maxPagesStep = 2
-	maxUndoStep  = 1 + 2*maxCellsStep + maxPagesStep
+	maxUndoStep  = 2 + 2*maxCellsStep + maxPagesStep
 )
 
 // needs is how many records one step can add to each section at the most.
@@ -319,6 +320,7 @@ func (s *step) countView() {
 	if s.page == v.exit {
 		return
 	}
+	s.countTransition()
 	d[schema.Exits] = 1
 	from = d
 	d[schema.ExitVisitors], from[schema.ExitVisitors] = s.exitVisitors(s.page)

@@ -64,6 +64,7 @@ const (
 	CubePageTimes
 	CubeDrops
 	CubeFunnelSteps
+	CubeTransitions
 	numCubes
 )
 
@@ -157,6 +158,11 @@ var Cubes = []Cube{
 	{ID: CubeDrops, Name: "drops", Grain: Hourly, Dimensions: dims(DropReason, Agent)},
 	// Visitors who reached a step of a funnel, by the seconds since they began. Nobody outside decides how many values it has.
 	{ID: CubeFunnelSteps, Name: "funnel_steps", Grain: Daily, Dimensions: dims(FunnelKey, Step, Bucket)},
+	// From which page visits went to which. A pair of pages tells more of a visitor than a page does, so it is guarded.
+	{
+		ID: CubeTransitions, Name: "transitions", Grain: Daily,
+		Dimensions: dims(Path, NextPath), Guarded: dims(NextPath), Folded: dims(NextPath),
+	},
 }
 
 func dims(d ...Dimension) []Dimension { return d }
@@ -190,6 +196,8 @@ func (c *Cube) Keeps(m Metric) bool {
 		return m == Events
 	case c.HasAspect(FunnelAspect):
 		return m == Visitors
+	case c.HasAspect(NextAspect):
+		return m == Visitors || m == Events
 	case info.HourOnly && c.Grain != Hourly:
 		return false
 	case c.HasAspect(MeasureAspect):

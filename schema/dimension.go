@@ -18,12 +18,14 @@ const (
 	DropAspect = MeasureAspect + 1
 	// FunnelAspect: a step of a funnel.
 	FunnelAspect = DropAspect + 1
-	NumAspects   = FunnelAspect + 1
+	// NextAspect: what came after the page.
+	NextAspect = FunnelAspect + 1
+	NumAspects = NextAspect + 1
 )
 
 // String is the aspect's name as it appears in messages.
 func (a Aspect) String() string {
-	return [...]string{"page", "source", "place", "device", "event", "measure", "dropped request", "funnel"}[a]
+	return [...]string{"page", "source", "place", "device", "event", "measure", "dropped request", "funnel", "next page"}[a]
 }
 
 // Dimension names one column by which things are counted. The zero value is Hostname.
@@ -59,6 +61,8 @@ const (
 	// FunnelKey is a funnel's key ([Funnel.Key]), Step the number of one of its steps, from 1.
 	FunnelKey
 	Step
+	// NextPath is the path of the page that was seen after the one of Path. Its values are those of Path, which they share a limit with.
+	NextPath
 	NumDimensions
 )
 
@@ -100,6 +104,7 @@ var Dimensions = [NumDimensions]DimensionInfo{
 	Agent:          {"agent", "agent", DropAspect, false, 1_000},
 	FunnelKey:      {"funnel", "funnel", FunnelAspect, false, 1_000},
 	Step:           {"step", "step", FunnelAspect, false, MaxFunnelSteps},
+	NextPath:       {"next_path", "next page", NextAspect, false, 10_000},
 }
 
 // String is the dimension's column name.

@@ -16,7 +16,8 @@ const (
 	VisitsHour
 	// Pageviews counts page views, in the bucket of their own time.
 	Pageviews
-	// Events counts page views and custom events, in the bucket of their own time; in the cube of drops, requests.
+	// Events counts page views and custom events, in the bucket of their own time; in the cube of drops, requests; in that of transitions,
+	// how often it was gone from page to page.
 	Events
 	// Bounces is +1 when a visit begins and −1 when it stops being a bounce, both in the bucket of the visit's start. In cubes
 	// with a page: on the page the visit entered by.

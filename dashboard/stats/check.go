@@ -242,6 +242,9 @@ func (p *plan) checkOpen(m Metric) error {
 	case p.role == eventRole && slices.Contains(open, schema.Path):
 		return invalid("metrics", "%s of an event on several pages together is not kept: who did it on two of them would count twice. "+
 			"Group by event:page, filter by one page (is), or ask for events", m)
+	case len(p.open(schema.NextAspect)) > 0:
+		return invalid("metrics", "%s of several next pages together is not kept: who went to two of them would count twice. Group by "+
+			"%s, filter by one (is), or ask for events", m, nextPage)
 	case p.role == pageRole && slices.Contains(open, schema.Path):
 		return invalid("metrics", "%s of several pages together is not kept: who saw two of them would count twice. Group by "+
 			"event:page, filter by one page (is), or ask for pageviews", m)

@@ -11,6 +11,7 @@
 //
 //	reading         dimensions                             visitors        visits   bounce_rate, visit_duration  also
 //	page            event:page, event:hostname             visitors        visits   of visits that entered here  pageviews, events
+//	                event:next_page                        visitors        –        –                            events
 //	entry           visit:entry_page(_hostname)            entry_visitors  entries  of visits that entered here
 //	exit            visit:exit_page(_hostname)             exit_visitors   exits    –                            exit_rate
 //	event           event:name, event:goal, event:props:*  visitors        visits   –                            events
@@ -38,6 +39,11 @@
 //
 // conversion_rate is the row's visitors as a share of all visitors that the question leaves when its goals and properties are
 // taken out; group_conversion_rate as a share of those in the same group (source, day, hour, …).
+//
+// # Transitions
+//
+// event:next_page, our own, is the page that a visit saw next after that of event:page: visitors is who went from the one to the
+// other, events how often it was done. A reload goes nowhere. Pairs of pages of fewer than k visitors a day are under (other).
 //
 // # Funnels
 //

@@ -103,6 +103,7 @@ const (
 var attributes = []attribute{
 	{"event:page", schema.Path, pageRole, notSet, ""},
 	{"event:hostname", schema.Hostname, pageRole, notSet, ""},
+	{nextPage, schema.NextPath, pageRole, notSet, ""},
 	{"event:name", schema.EventName, eventRole, notSet, ""},
 	{goalDimension, schema.EventName, eventRole, notSet, ""},
 	{"visit:entry_page", schema.Path, entryRole, notSet, ""},
