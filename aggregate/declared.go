@@ -8,10 +8,14 @@ type Declared struct {
 	events map[string]bool // names that are counted also when the site has too many events
 	bytes  int             // what the new words of one event can take at the most
 
+	revenue    map[string]declaredRevenue // by name of the event
 	funnels    []declaredFunnel
 	pageSteps  []pageStep
 	eventSteps map[string][]funnelMatch
 }
+
+// declaredRevenue is a goal whose events carry amounts.
+type declaredRevenue struct{ currency, key string }
 
 // pageMatch is what of the declarations the view of a page fits: goals, by their places in Declared.goals, and steps of funnels.
 type pageMatch struct {
@@ -29,13 +33,19 @@ var nothingDeclared = &Declared{}
 
 // Declare makes it from a site's declarations, which must be in order ([schema.Declarations.Check]).
 func Declare(from *schema.Declarations) *Declared {
-	x := &Declared{events: map[string]bool{}, eventSteps: map[string][]funnelMatch{}}
+	x := &Declared{
+		events: map[string]bool{}, revenue: map[string]declaredRevenue{}, eventSteps: map[string][]funnelMatch{},
+	}
 	for i := range from.Goals {
 		g := &from.Goals[i]
 		if g.Exact() {
 			continue
 		}
 		x.events[g.Key()] = true
+		if key := g.RevenueKey(); key != "" {
+			x.events[key] = true
+			x.revenue[g.Event] = declaredRevenue{g.Currency, key}
+		}
 		if g.Counted() {
 			x.goals = append(x.goals, declaredGoal{key: g.Key(), page: g.Page, scroll: uint8(g.Scroll)})
 			x.bytes += wordHeader + len(g.Key())
@@ -54,6 +64,14 @@ func (d *Day) Declare(x *Declared) {
 	d.pageMatches = nil
 	d.need = stepNeeds
 	n := len(x.goals)
+	if len(x.revenue) > 0 { // once more what an event needs, but for words other than the name
+		n++
+		d.need[seenSection] += MaxProps
+		d.need[cellsSection] += MaxProps
+		d.need[hiddenSection] += MaxProps
+		d.need[undoSection] += 2 * MaxProps
+		d.need[wordsSection] += wordHeader + schema.MaxValueBytes
+	}
 	d.need[seenSection] += goalSeen * n
 	d.need[cellsSection] += goalCells * n
 	d.need[hiddenSection] += goalCells * n
@@ -114,7 +132,7 @@ func (s *step) goalsOf() []uint8 {
 func (s *step) countGoals() {
 	for _, i := range s.goalsOf() {
 		if g := &s.d.declared.goals[i]; g.scroll == 0 {
-			s.countNamed(s.d.word(schema.EventName, g.key))
+			s.countNamed(s.d.word(schema.EventName, g.key), 0)
 		}
 	}
 }
@@ -127,7 +145,7 @@ func (s *step) countScrollGoals(before, after uint8) {
 	for _, i := range s.goalsOf() {
 		g := &s.d.declared.goals[i]
 		if g.scroll > 0 && after >= g.scroll && (before == ScrollUnknown || before < g.scroll) {
-			s.countNamed(s.d.word(schema.EventName, g.key))
+			s.countNamed(s.d.word(schema.EventName, g.key), 0)
 		}
 	}
 }

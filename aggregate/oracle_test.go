@@ -37,6 +37,12 @@ func (v *oracleVisit) addGoals(goals []schema.Goal) {
 	reached := map[string]bool{}
 	for _, e := range v.events {
 		for _, g := range goals {
+			if g.Currency != "" && e.Kind == aggregate.Custom && e.Values[schema.EventName] == g.Event &&
+				e.Revenue.Currency == g.Currency {
+				goal := *e
+				goal.Values[schema.EventName] = g.RevenueKey()
+				v.goals[e] = append(v.goals[e], &goal)
+			}
 			if !g.Counted() || !schema.MatchPage(g.Page, e.Values[schema.Path]) {
 				continue
 			}
@@ -168,6 +174,9 @@ func (o *oracle) reckonEvent(
 		}
 		if e.Kind != aggregate.Engagement {
 			w.sums[schema.Events]++
+		}
+		if schema.IsRevenue(e.Values[schema.EventName]) {
+			w.sums[schema.Revenue] += e.Revenue.Minor
 		}
 	}
 }

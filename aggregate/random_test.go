@@ -44,6 +44,9 @@ func randomDay(r *rand.Rand, loc *time.Location, day schema.Day) []*aggregate.Ev
 		if e.Kind != aggregate.Custom {
 			e.Values[schema.EventName] = ""
 		}
+		if r.IntN(2) == 0 {
+			e.Revenue = schema.Money{Currency: []string{"EUR", "USD"}[r.IntN(2)], Minor: r.Int64N(1<<r.IntN(40)) - 100}
+		}
 		if e.Kind != aggregate.Engagement && r.IntN(4) == 0 {
 			e.Props = []aggregate.Prop{{"a", pick("v", 3)}, {"b", pick("v", 3)}}
 		}
@@ -62,6 +65,7 @@ func randomDeclarations(r *rand.Rand) (d schema.Declarations) {
 		{Name: "d", Page: "*", Scroll: 50},
 		{Name: "e", Page: "/*2", Scroll: 90},
 		{Name: "f", Event: "event1"},
+		{Name: "h", Event: "event2", Currency: "EUR"},
 		{Name: "g", Page: "/1"},
 	} {
 		if r.IntN(3) == 0 {

@@ -153,7 +153,7 @@ func questionLines() map[string][]asked {
 			{`{"metrics":["scroll_depth"],"date_range":"7d"}`, 400, "event:page", ""},
 			{`{"metrics":["time_on_page"],"date_range":"7d"}`, 400, "event:page", ""},
 			{`{"metrics":["conversion_rate"],"date_range":"7d"}`, 400, "event:goal", ""},
-			{`{"metrics":["total_revenue"],"date_range":"7d"}`, 400, "event:goal", "total_revenue"},
+			{`{"metrics":["total_revenue"],"date_range":"7d"}`, 400, "event:goal", ""},
 			{`{"metrics":["visitors"],"date_range":"7d","dimensions":["event:goal"]}`, 200, "Signup", "goals"},
 		},
 		"default order": {

@@ -203,7 +203,9 @@ func (c *Cube) Keeps(m Metric) bool {
 	case c.HasAspect(MeasureAspect):
 		return m == Visits
 	case c.HasAspect(EventAspect):
-		return m == Visitors || m == VisitorsHour || m == Visits || m == VisitsHour || m == Events
+		return m == Visitors || m == VisitorsHour || m == Visits || m == VisitsHour || m == Events || info.EventOnly
+	case info.EventOnly:
+		return false
 	case info.PageOnly:
 		return c.HasAspect(PageAspect)
 	}

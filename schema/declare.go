@@ -38,6 +38,11 @@ type Goal struct {
 	Page string `json:"page,omitempty"`
 	// Scroll is how much of the page must be seen, 1 to 100 percent. 0: its view is enough.
 	Scroll int `json:"scroll,omitempty"`
+	// Currency is that of the amounts that the events of a goal carry (ISO 4217, such as EUR). They are added up; amounts in
+	// another are not counted. Only of an event.
+	Currency string `json:"currency,omitempty"`
+	// CurrencySince is since when they are. [Declarations.Began] sets it.
+	CurrencySince time.Time `json:"currency_since,omitzero"`
 	// Since is when the goal was declared. [Declarations.Began] sets it.
 	Since time.Time `json:"since"`
 }
@@ -63,6 +68,21 @@ func (g *Goal) Key() string {
 
 // PageKey is the key of the goal that is the view of a page.
 func PageKey(path string) string { return "page" + reserved + path }
+
+// RevenueKey is the name under which the events of the goal that carry an amount are counted once more, with the amount. It has the
+// currency in it, so that nothing is ever added up in two. Empty: the goal has no currency.
+func (g *Goal) RevenueKey() string {
+	if g.Currency == "" {
+		return ""
+	}
+	return revenuePrefix + g.Currency + reserved + g.Event
+}
+
+// revenuePrefix begins the names under which amounts are counted.
+const revenuePrefix = "revenue" + reserved
+
+// IsRevenue reports whether the event of that name is a goal's with its amounts.
+func IsRevenue(event string) bool { return strings.HasPrefix(event, revenuePrefix) }
 
 // Exact reports whether the goal is the view of one page, which the counters of pages answer, also for the time before the goal
 // was declared.
@@ -122,11 +142,18 @@ func (g *Goal) check(field string) error {
 	switch {
 	case (g.Event == "") == (g.Page == ""):
 		return invalid(field, "a goal has either an event or a page")
+	case g.Event == "" && g.Currency != "":
+		return invalid(field+".currency", "it goes with an event, not with a page")
+	case g.Currency != "" && len(g.Event) > MaxValueBytes-len(revenuePrefix+"EUR"+reserved):
+		return invalid(field+".event", "it is longer than %d bytes, and has a currency", MaxValueBytes-len(revenuePrefix+"EUR"+reserved))
 	case g.Event != "" && g.Scroll != 0:
 		return invalid(field+".scroll", "it goes with a page, not with an event")
 	case g.Scroll < 0 || g.Scroll > 100:
 		return invalid(field+".scroll", "it is %d, and must be between 1 and 100 percent", g.Scroll)
 	case g.Event != "":
+		if _, ok := CurrencyDigits(g.Currency); g.Currency != "" && !ok {
+			return invalid(field+".currency", "%q is no currency: use a code such as EUR (ISO 4217)", g.Currency)
+		}
 		return checkEvent(field+".event", g.Event)
 	}
 	return checkPage(field+".page", g.Page)
@@ -176,10 +203,18 @@ func checkValue(field, v string) error {
 func (d *Declarations) Began(old *Declarations, now time.Time) {
 	for i := range d.Goals {
 		g := &d.Goals[i]
-		g.Since = now
+		g.Since, g.CurrencySince = now, time.Time{}
+		if g.Currency != "" {
+			g.CurrencySince = now
+		}
 		for j := range old.Goals {
-			if old.Goals[j].Key() == g.Key() {
-				g.Since = old.Goals[j].Since
+			o := &old.Goals[j]
+			if o.Key() != g.Key() {
+				continue
+			}
+			g.Since = o.Since
+			if o.Currency == g.Currency {
+				g.CurrencySince = o.CurrencySince
 			}
 		}
 	}

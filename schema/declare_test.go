@@ -77,6 +77,10 @@ func TestCheckGoals(t *testing.T) {
 		{[]Goal{{Name: "x", Event: "pageview"}}, "goals[0].event: pageview is no custom event. Use a page"},
 		{[]Goal{{Name: "x", Event: "a"}, {Name: "x", Event: "b"}}, `goals[1].name: there are two goals called "x"`},
 		{[]Goal{{Name: "x", Page: "/a"}, {Name: "y", Page: "/a"}}, `goals[1]: it is the same as the goal "x"`},
+		{[]Goal{{Name: "x", Event: "a", Currency: "EUR"}}, ""},
+		{[]Goal{{Name: "x", Page: "/a", Currency: "EUR"}}, "goals[0].currency: it goes with an event, not with a page"},
+		{[]Goal{{Name: "x", Event: "a", Currency: "eur"}}, `goals[0].currency: "eur" is no currency: use a code such as EUR (ISO 4217)`},
+		{[]Goal{{Name: "x", Event: long, Currency: "EUR"}}, "goals[0].event: it is longer than 500 bytes, and has a currency"},
 		{many, "goals: there are 101, and can be 100"},
 	} {
 		err := (&Declarations{Goals: c.goals}).Check()
@@ -134,6 +138,9 @@ func TestBegan(t *testing.T) {
 	then, now := time.Unix(1000, 0), time.Unix(2000, 0)
 	old := Declarations{Goals: []Goal{{Name: "Blog", Page: "/blog/*", Since: then}}}
 	d := Declarations{Goals: []Goal{{Name: "Our blog", Page: "/blog/*"}, {Name: "Read", Page: "/blog/*", Scroll: 50, Since: then}}}
+	old.Goals = append(old.Goals, Goal{Event: "a", Currency: "EUR", CurrencySince: then, Since: then},
+		Goal{Event: "b", Currency: "EUR", CurrencySince: then, Since: then})
+	d.Goals = append(d.Goals, Goal{Event: "a", Currency: "EUR"}, Goal{Event: "b", Currency: "USD"}, Goal{Event: "c", Currency: "USD"})
 	f := []FunnelStep{{Page: "/a"}, {Page: "/b"}}
 	old.Funnels = []Funnel{{Name: "f", Steps: f, Since: then}}
 	d.Funnels = []Funnel{{Name: "g", Steps: f}, {Name: "f", Steps: f, WindowSec: 60}}
@@ -144,8 +151,24 @@ func TestBegan(t *testing.T) {
 	if c := d.Clone(); c.Same(&d) || &c.Funnels[0].Steps[0] == &d.Funnels[0].Steps[0] || c.Funnels[0].Key() != d.Funnels[0].Key() {
 		t.Error("a clone shares something, or lacks it")
 	}
+	for i, want := range []time.Time{{}, {}, then, now, now} {
+		if got := d.Goals[i].CurrencySince; !got.Equal(want) {
+			t.Errorf("amounts of goal %d are counted since %v, want %v", i, got, want)
+		}
+	}
 	if !d.Goals[0].Since.Equal(then) || !d.Goals[1].Since.Equal(now) {
 		t.Errorf("since %v and %v", d.Goals[0].Since, d.Goals[1].Since)
+	}
+}
+
+// Amounts are counted by currency, under the name of no event.
+func TestRevenueKeys(t *testing.T) {
+	g := Goal{Event: "Purchase", Currency: "EUR"}
+	if key := g.RevenueKey(); !IsRevenue(key) || !IsReserved(key) || key == (&Goal{Event: "Purchase", Currency: "USD"}).RevenueKey() {
+		t.Errorf("%q", key)
+	}
+	if (&Goal{Event: "Purchase"}).RevenueKey() != "" || IsRevenue("revenue") || IsRevenue(PageKey("/a")) {
+		t.Error("amounts without a currency")
 	}
 }
 

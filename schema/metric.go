@@ -47,6 +47,9 @@ const (
 	Scroll50
 	Scroll75
 	Scroll100
+	// Revenue is the sum of the amounts of events, in minor units of a currency. Only under the names of [Goal.RevenueKey], in cubes
+	// with an event.
+	Revenue
 	NumMetrics
 )
 
@@ -59,6 +62,8 @@ type MetricInfo struct {
 	HourOnly bool
 	// PageOnly: kept only in cubes that have a page and no event.
 	PageOnly bool
+	// EventOnly: kept only in cubes that have an event.
+	EventOnly bool
 	// Wide: the sum over some hundred visitors can be more than 32 bits hold.
 	Wide bool
 }
@@ -85,11 +90,12 @@ var Metrics = [NumMetrics]MetricInfo{
 	Scroll50:      {Column: "scroll_50", PageOnly: true},
 	Scroll75:      {Column: "scroll_75", PageOnly: true},
 	Scroll100:     {Column: "scroll_100", PageOnly: true},
+	Revenue:       {Column: "revenue", EventOnly: true, Wide: true},
 }
 
 // How many of the metrics are wide, and how many are kept only in cubes of hours.
 const (
-	NumWideMetrics = 1
+	NumWideMetrics = 2
 	NumHourMetrics = 2
 )
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"time"
 
 	"turf/schema"
@@ -33,7 +34,7 @@ type Answer struct {
 
 // Result is a row.
 type Result struct {
-	Metrics    []any    `json:"metrics"` // int64, float64 or nil
+	Metrics    []any    `json:"metrics"` // int64, float64, Revenue or nil
 	Dimensions []string `json:"dimensions"`
 }
 
@@ -211,7 +212,17 @@ func (p *plan) results(rows [][]any) ([]Result, error) {
 			}
 		}
 		for i, m := range p.query.Metrics {
-			if r.Metrics[i], err = p.metricValue(m, row[dimensions+i]); err != nil {
+			v := row[dimensions+i]
+			if isRevenue(m) {
+				goal := ""
+				if at := slices.Index(p.query.Dimensions, goalDimension); at >= 0 {
+					goal = fmt.Sprint(r.Dimensions[at])
+				}
+				r.Metrics[i], err = p.revenueValue(goal, v)
+			} else {
+				r.Metrics[i], err = p.metricValue(m, v)
+			}
+			if err != nil {
 				return nil, err
 			}
 		}

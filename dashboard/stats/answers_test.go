@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { embeddedtest.Main(m) }
 //	zone ZONE              of the site
 //	now TIME
 //	load                   then a counter a line: CUBE TIME dimension=value… metric=number…
-//	goal NAME event=…      of the site; or page=…, and with scroll=… or since=… A name's space is written with _
+//	goal NAME event=…      of the site; or page=…, and with scroll=…, currency=… or since=… A name's space is written with _
 //	funnel NAME STEP…      of the site: a path or the name of an event, and window=SECONDS or since=…
 //	count DAY              then an event a line: TIME VISITOR view|do|engage WHAT [field=value…], counted by the core (k is 2)
 //	ask QUESTION           then ----, a line for each row, and what meta says
@@ -132,8 +132,11 @@ func (s *script) goal(line string) {
 			g.Page = value
 		case "scroll":
 			g.Scroll, err = strconv.Atoi(value)
+		case "currency":
+			g.Currency = value
 		case "since":
 			g.Since, err = time.Parse(time.RFC3339, value)
+			g.CurrencySince = g.Since
 		default:
 			err = fmt.Errorf("no field %s", name)
 		}
@@ -238,7 +241,7 @@ func (s *script) count(token, date string, lines []string) {
 	}
 }
 
-// event reads "09:00:10 ann view /a source=Google", "… do Signup path=/a props:plan=pro", "… engage /a ms=9000 scroll=50".
+// event reads "09:00:10 ann view /a source=Google", "… do Buy path=/a props:plan=pro EUR=9.50", "… engage /a ms=9000 scroll=50".
 func (s *script) event(day schema.Day, loc *time.Location, line string) *aggregate.Event {
 	f := strings.Fields(line)
 	at, err := time.ParseInLocation("2006-01-02 15:04:05", day.String()+" "+f[0], loc)
@@ -267,6 +270,8 @@ func (s *script) event(day schema.Day, loc *time.Location, line string) *aggrega
 		}
 		d := slices.IndexFunc(schema.Dimensions[:], func(d schema.DimensionInfo) bool { return d.Column == name })
 		switch {
+		case slices.Contains([]string{"EUR", "USD", "JPY"}, name):
+			e.Revenue, _ = schema.ParseMoney(name, value)
 		case name == "ms":
 			e.EngagedMS = n
 		case name == "scroll":
@@ -380,6 +385,9 @@ func TestGoldenRuns(t *testing.T) {
 		{Name: "Visit /thanks", Page: "/thanks"},
 		{Name: "Blog", Page: "/blog/*"},
 		{Name: "Read", Page: "/docs*", Scroll: 50},
+		{Name: "Purchase", Event: "Purchase", Currency: "EUR"},
+		{Name: "Donation", Event: "Donate", Currency: "USD"},
+		{Name: "Gift", Event: "Gift", Currency: "EUR"},
 	}
 	e := stats.Engine{Runner: db, Now: func() time.Time { return time.Date(2026, time.March, 31, 13, 37, 0, 0, time.UTC) }}
 	files, err := filepath.Glob("testdata/sql/*.txt")

@@ -40,6 +40,13 @@
 // conversion_rate is the row's visitors as a share of all visitors that the question leaves when its goals and properties are
 // taken out; group_conversion_rate as a share of those in the same group (source, day, hour, …).
 //
+// # Revenue
+//
+// A goal that is an event may have a currency. The amounts that its events carry in that currency are counted from then on, in minor
+// units, so that sums are exact: total_revenue is their sum, average_revenue their mean over the events that had one; both are
+// null, with a warning, for goals without a currency and for several currencies together. Amounts in another currency are not
+// counted: nothing is converted.
+//
 // # Transitions
 //
 // event:next_page, our own, is the page that a visit saw next after that of event:page: visitors is who went from the one to the

@@ -154,6 +154,9 @@ func (p *plan) metricColumn(w *writer, m Metric) string {
 	if f.share != "" {
 		return percentileColumn(f.share)
 	}
+	if isRevenue(m) {
+		return p.revenueColumn(m)
+	}
 	if !f.ratio {
 		return p.sum(f.num)
 	}
@@ -216,6 +219,9 @@ func (p *plan) groups() string {
 		column := f.num
 		if f.ratio && m != ExitRate { // a page that nobody left by is no exit page
 			column = f.den
+		}
+		if isRevenue(m) { // of an event without an amount it is null, and not left out
+			column = schema.Events
 		}
 		if condition := p.sum(column) + " != 0"; !slices.Contains(counted, condition) {
 			counted = append(counted, condition)

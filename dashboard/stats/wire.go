@@ -37,11 +37,7 @@ const (
 var allMetrics = []Metric{
 	Visitors, Visits, Pageviews, ViewsPerVisit, BounceRate, VisitDuration, Events, Percentage, ExitRate, TimeOnPage, ScrollDepth,
 	ConversionRate, GroupConversionRate, TimeOnPageP50, TimeOnPageP75, TimeOnPageP90, Drops,
-}
-
-// unkeptMetrics are names that Plausible knows and that are not counted here.
-var unkeptMetrics = []string{
-	"average_revenue", "total_revenue",
+	TotalRevenue, AverageRevenue,
 }
 
 func metricList() string {

@@ -61,7 +61,8 @@ CREATE TABLE IF NOT EXISTS counts
     scroll_25 Int64 CODEC(ZSTD(1)),
     scroll_50 Int64 CODEC(ZSTD(1)),
     scroll_75 Int64 CODEC(ZSTD(1)),
-    scroll_100 Int64 CODEC(ZSTD(1))
+    scroll_100 Int64 CODEC(ZSTD(1)),
+    revenue Int64 CODEC(ZSTD(1))
 )
 ENGINE = SummingMergeTree
 PARTITION BY toYYYYMM(time)
