@@ -103,6 +103,17 @@ func (d *Day) checkRecords() error {
 			return errors.New("a record of a visitor's pages makes no sense")
 		}
 	}
+	for i := range d.len(chainsSection) {
+		var c chain
+		c.load(d.record(chainsSection, i))
+		ok := c.reached <= schema.MaxFunnelSteps
+		for _, t := range c.starts {
+			ok = ok && int64(t) <= d.end-d.start
+		}
+		if !ok {
+			return errors.New("a record of a funnel makes no sense")
+		}
+	}
 	return d.checkCells()
 }
 
@@ -110,7 +121,7 @@ func (d *Day) checkCells() error {
 	for i := range d.len(cellsSection) {
 		rec := d.record(cellsSection, i)
 		k, hidden := loadCellKey(rec), d.hidden(rec)
-		ok := int(k.cube) < schema.NumCubes && rec[cellStateAt] <= cellVisible && d.known(plans[k.cube].dims, k.values[:]) &&
+		ok := int(k.cube) < schema.NumCubes && rec[cellStateAt] <= cellVisible && d.known(plans[k.cube].words, k.values[:]) &&
 			hidden < d.len(hiddenSection)
 		// A cell that is being made may not have the place of its sums yet; it is undone.
 		if !ok || i < d.sections[cellsSection].saved(d.b) && plans[k.cube].guards && hidden < 0 {

@@ -41,7 +41,7 @@ type Config struct {
 // The memory begins with a header of headerBytes; numbers are little-endian.
 const (
 	headerBytes  = 8192
-	magic        = 0x3259_4144_4652_5554 // "TURFDAY2"
+	magic        = 0x3359_4144_4652_5554 // "TURFDAY3"
 	magicAt      = 0
 	siteAt       = 8
 	dayAt        = 12
@@ -62,6 +62,7 @@ const (
 	cellsSection
 	hiddenSection // sums of hidden cells
 	pagesSection  // pages of visitors
+	chainsSection // how far visitors are in funnels
 	wordsSection  // bytes: dimension, length, value
 	undoSection
 	numSections
@@ -76,6 +77,7 @@ var sections = [numSections]section{
 	cellsSection:    {size: cellBytes, first: 2},
 	hiddenSection:   {size: hiddenBytes, first: 2},
 	pagesSection:    {size: pageBytes, first: 4},
+	chainsSection:   {size: chainBytes, first: 2},
 	wordsSection:    {size: 1, first: 8},
 	undoSection:     {size: undoBytes, first: 2},
 }
@@ -90,16 +92,17 @@ type Day struct {
 	end      int64    // first instant of the next
 	hours    []bucket // the hours of the day's clock
 
-	visitors, seen, tuples, cells index
-	words                         [schema.NumDimensions]words
-	cubeCells                     [schema.NumCubes]int // cells a cube has
-	active                        []uint32             // by minute of the day: visitors whose last event was in it
-	lastHour                      int                  // where the last search of hours ended
+	visitors, seen, tuples, cells, chains index
 
-	declared   *Declared
-	pageGoals  [][]uint8 // by the number of a path: the goals that it matches, nil where nobody has looked
-	otherGoals []uint8   // those of the last path that has no number
-	need       needs
+	words     [schema.NumDimensions]words
+	cubeCells [schema.NumCubes]int // cells a cube has
+	active    []uint32             // by minute of the day: visitors whose last event was in it
+	lastHour  int                  // where the last search of hours ended
+
+	declared    *Declared
+	pageMatches []*pageMatch // by the number of a path; nil where nobody has looked
+	otherMatch  pageMatch    // of the last path that has no number
+	need        needs
 }
 
 // bucket is an hour of the day: the time that names it and the first instant in it.
@@ -340,6 +343,10 @@ func (d *Day) rebuild() error {
 		d.tuples.put(d.tupleHash(i), i, nil)
 	}
 	d.cells.reset(d.len(cellsSection))
+	d.chains.reset(d.len(chainsSection))
+	for i := range d.len(chainsSection) {
+		d.chains.put(d.chainHash(i), i, nil)
+	}
 	d.cubeCells = [schema.NumCubes]int{}
 	for i := range d.len(cellsSection) {
 		d.cells.put(d.cellHash(i), i, nil)
@@ -352,7 +359,7 @@ func (d *Day) rebuild() error {
 const wordHeader = 3
 
 func (d *Day) rebuildWords() error {
-	d.pageGoals = nil
+	d.pageMatches = nil
 	for i := range d.words {
 		d.words[i] = words{byValue: map[string]word{}}
 		d.words[i].add("")

@@ -7,6 +7,20 @@ type Declared struct {
 	goals  []declaredGoal  // those that have to be counted
 	events map[string]bool // names that are counted also when the site has too many events
 	bytes  int             // what the new words of one event can take at the most
+
+	revenue    map[string]declaredRevenue // by name of the event
+	funnels    []declaredFunnel
+	pageSteps  []pageStep
+	eventSteps map[string][]funnelMatch
+}
+
+// declaredRevenue is a goal whose events carry amounts.
+type declaredRevenue struct{ currency, key string }
+
+// pageMatch is what of the declarations the view of a page fits: goals, by their places in Declared.goals, and steps of funnels.
+type pageMatch struct {
+	goals []uint8
+	steps []funnelMatch
 }
 
 // declaredGoal is a goal that is counted like an event of the name key.
@@ -19,17 +33,26 @@ var nothingDeclared = &Declared{}
 
 // Declare makes it from a site's declarations, which must be in order ([schema.Declarations.Check]).
 func Declare(from *schema.Declarations) *Declared {
-	x := &Declared{events: map[string]bool{}}
+	x := &Declared{
+		events: map[string]bool{}, revenue: map[string]declaredRevenue{}, eventSteps: map[string][]funnelMatch{},
+	}
 	for i := range from.Goals {
 		g := &from.Goals[i]
 		if g.Exact() {
 			continue
 		}
 		x.events[g.Key()] = true
+		if key := g.RevenueKey(); key != "" {
+			x.events[key] = true
+			x.revenue[g.Event] = declaredRevenue{g.Currency, key}
+		}
 		if g.Counted() {
 			x.goals = append(x.goals, declaredGoal{key: g.Key(), page: g.Page, scroll: uint8(g.Scroll)})
 			x.bytes += wordHeader + len(g.Key())
 		}
+	}
+	for i := range from.Funnels {
+		x.declareFunnel(&from.Funnels[i])
 	}
 	return x
 }
@@ -38,13 +61,22 @@ func Declare(from *schema.Declarations) *Declared {
 // lie in the memory, so it is to be called again after Open.
 func (d *Day) Declare(x *Declared) {
 	d.declared = x
-	d.pageGoals = nil
+	d.pageMatches = nil
 	d.need = stepNeeds
 	n := len(x.goals)
+	if len(x.revenue) > 0 { // once more what an event needs, but for words other than the name
+		n++
+		d.need[seenSection] += MaxProps
+		d.need[cellsSection] += MaxProps
+		d.need[hiddenSection] += MaxProps
+		d.need[undoSection] += 2 * MaxProps
+		d.need[wordsSection] += wordHeader + schema.MaxValueBytes
+	}
 	d.need[seenSection] += goalSeen * n
 	d.need[cellsSection] += goalCells * n
 	d.need[hiddenSection] += goalCells * n
-	d.need[undoSection] += 2 * goalCells * n
+	d.need[undoSection] += 2*goalCells*n + len(x.funnels)
+	d.need[chainsSection] += len(x.funnels)
 	d.need[wordsSection] += x.bytes
 }
 
@@ -54,42 +86,53 @@ const (
 	goalCells = 5
 )
 
-// goalsOf lists the goals, by their places in declared.goals, whose pattern the event's page matches.
-func (s *step) goalsOf() []uint8 {
+// matched is what the event's page fits. It looks at each path once.
+func (s *step) matched() *pageMatch {
 	d := s.d
-	if len(d.declared.goals) == 0 {
-		return nil
-	}
 	if s.page.path == otherWord { // of any path
-		d.otherGoals = d.declared.match(d.otherGoals[:0], s.ev.Values[schema.Path])
-		return d.otherGoals
+		d.declared.match(&d.otherMatch, s.ev.Values[schema.Path])
+		return &d.otherMatch
 	}
-	for len(d.pageGoals) <= int(s.page.path) {
-		d.pageGoals = append(d.pageGoals, nil)
+	for len(d.pageMatches) <= int(s.page.path) {
+		d.pageMatches = append(d.pageMatches, nil)
 	}
-	goals := d.pageGoals[s.page.path]
-	if goals == nil {
-		goals = d.declared.match([]uint8{}, s.ev.Values[schema.Path])
-		d.pageGoals[s.page.path] = goals
+	m := d.pageMatches[s.page.path]
+	if m == nil {
+		m = &pageMatch{}
+		d.declared.match(m, s.ev.Values[schema.Path])
+		d.pageMatches[s.page.path] = m
 	}
-	return goals
+	return m
 }
 
-// match appends the goals whose pattern a path matches.
-func (x *Declared) match(goals []uint8, path string) []uint8 {
+// match makes m what a path fits.
+func (x *Declared) match(m *pageMatch, path string) {
+	m.goals, m.steps = m.goals[:0], m.steps[:0]
 	for i := range x.goals {
 		if schema.MatchPage(x.goals[i].page, path) {
-			goals = append(goals, uint8(i))
+			m.goals = append(m.goals, uint8(i))
 		}
 	}
-	return goals
+	for _, p := range x.pageSteps {
+		if schema.MatchPage(p.page, path) {
+			m.steps = addMatch(m.steps, p.funnel, p.step)
+		}
+	}
+}
+
+// goalsOf lists the goals whose pattern the event's page matches.
+func (s *step) goalsOf() []uint8 {
+	if len(s.d.declared.goals) == 0 {
+		return nil
+	}
+	return s.matched().goals
 }
 
 // countGoals counts the goals that are the view of a page.
 func (s *step) countGoals() {
 	for _, i := range s.goalsOf() {
 		if g := &s.d.declared.goals[i]; g.scroll == 0 {
-			s.countNamed(s.d.word(schema.EventName, g.key))
+			s.countNamed(s.d.word(schema.EventName, g.key), 0)
 		}
 	}
 }
@@ -102,7 +145,7 @@ func (s *step) countScrollGoals(before, after uint8) {
 	for _, i := range s.goalsOf() {
 		g := &s.d.declared.goals[i]
 		if g.scroll > 0 && after >= g.scroll && (before == ScrollUnknown || before < g.scroll) {
-			s.countNamed(s.d.word(schema.EventName, g.key))
+			s.countNamed(s.d.word(schema.EventName, g.key), 0)
 		}
 	}
 }

@@ -132,7 +132,7 @@ func (s *step) put(k *cellKey, hour int, d *schema.Deltas) {
 	inc.Delta = *d
 	inc.Cell = schema.Cell{Site: s.d.cfg.Site, Cube: k.cube, Time: time}
 	key := mix(uint64(s.d.cfg.Site)<<8|uint64(k.cube), uint64(time))
-	for i, dim := range plan.dims {
+	for i, dim := range plan.words {
 		w := &s.d.words[dim]
 		inc.Cell.Values[i] = w.values[k.values[i]]
 		key = mix(key, w.hashes[k.values[i]])
@@ -199,7 +199,7 @@ func (k *cellKey) masked(mask uint8) cellKey {
 
 // plan is what the core needs of a cube, in the form in which it needs it.
 type plan struct {
-	dims            []schema.Dimension
+	words           []schema.Dimension // of whose words the values are: the cube's dimensions, but for those that share another's
 	hourly          bool
 	folds, guards   bool
 	folded, guarded uint8 // positions of the dimensions, a bit each
@@ -212,10 +212,13 @@ func makePlans() (p [schema.NumCubes]plan) {
 	for i := range schema.Cubes {
 		c := &schema.Cubes[i]
 		pl := plan{
-			dims: c.Dimensions, hourly: c.Grain == schema.Hourly,
+			words: slices.Clone(c.Dimensions), hourly: c.Grain == schema.Hourly,
 			folds: len(c.Folded) > 0, guards: len(c.Guarded) > 0,
 		}
 		for pos, dim := range c.Dimensions {
+			if dim == schema.NextPath {
+				pl.words[pos] = schema.Path
+			}
 			if slices.Contains(c.Folded, dim) {
 				pl.folded |= 1 << pos
 			}

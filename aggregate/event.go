@@ -46,6 +46,8 @@ type Event struct {
 	// The source's dimensions count for the event that begins a visit, place and device for the one that begins the visitor's
 	// day, and are ignored in later ones.
 	Values [schema.NumDimensions]string
+	// Revenue, of a custom event, is counted when the event is a goal of the same currency. The zero value is none.
+	Revenue schema.Money
 	// Props are the properties of a custom event or page view, clean.
 	Props []Prop
 }

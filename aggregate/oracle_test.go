@@ -38,6 +38,12 @@ func (v *oracleVisit) addGoals(goals []schema.Goal) {
 	reached := map[string]bool{}
 	for _, e := range v.events {
 		for _, g := range goals {
+			if g.Currency != "" && e.Kind == aggregate.Custom && e.Values[schema.EventName] == g.Event &&
+				e.Revenue.Currency == g.Currency {
+				goal := *e
+				goal.Values[schema.EventName] = g.RevenueKey()
+				v.goals[e] = append(v.goals[e], &goal)
+			}
 			if !g.Counted() || !schema.MatchPage(g.Page, e.Values[schema.Path]) {
 				continue
 			}
@@ -59,7 +65,7 @@ func (v *oracleVisit) addGoals(goals []schema.Goal) {
 }
 
 type oracle struct {
-	goals []schema.Goal
+	schema.Declarations
 	loc   *time.Location
 	day   schema.Day
 	cells map[schema.Cell]*who
@@ -92,11 +98,15 @@ func (o *oracle) reckon(visitors map[aggregate.Key][]*oracleVisit) {
 	for key, visits := range visitors {
 		attrs := visits[0].events[0].Values
 		for n, visit := range visits {
-			visit.addGoals(o.goals)
+			visit.addGoals(o.Goals)
 			for i := range schema.Cubes {
-				o.reckonVisit(&schema.Cubes[i], fmt.Sprint(key), fmt.Sprint(key, n), visit, attrs)
+				if c := &schema.Cubes[i]; c.ID != schema.CubeFunnelSteps && c.ID != schema.CubeTransitions {
+					o.reckonVisit(c, fmt.Sprint(key), fmt.Sprint(key, n), visit, attrs)
+				}
 			}
+			o.reckonTransitions(fmt.Sprint(key), visit)
 		}
+		o.reckonFunnels(fmt.Sprint(key), visits)
 	}
 }
 
@@ -132,8 +142,7 @@ func (o *oracle) reckonVisit(c *schema.Cube, visitor, name string, visit *oracle
 	if c.HasAspect(schema.PageAspect) && !c.HasAspect(schema.EventAspect) {
 		o.reckonEngagement(c, visit, values)
 	}
-	if c.HasAspect(schema.EventAspect) || c.HasAspect(schema.MeasureAspect) || c.HasAspect(schema.DropAspect) ||
-		c.HasAspect(schema.PageAspect) && len(views) == 0 {
+	if !c.OfVisits() || c.HasAspect(schema.EventAspect) || c.HasAspect(schema.PageAspect) && len(views) == 0 {
 		return
 	}
 	entry := first
@@ -166,6 +175,9 @@ func (o *oracle) reckonEvent(
 		}
 		if e.Kind != aggregate.Engagement {
 			w.sums[schema.Events]++
+		}
+		if schema.IsRevenue(e.Values[schema.EventName]) {
+			w.sums[schema.Revenue] += e.Revenue.Minor
 		}
 	}
 }
@@ -208,6 +220,25 @@ func (o *oracle) reckonEngagement(c *schema.Cube, visit *oracleVisit, values fun
 	}
 }
 
+// reckonTransitions counts the views of a page that came after one of another.
+func (o *oracle) reckonTransitions(visitor string, visit *oracleVisit) {
+	cube, _ := schema.CubeByID(schema.CubeTransitions)
+	var last *aggregate.Event
+	for _, e := range visit.events {
+		if e.Kind != aggregate.Pageview {
+			continue
+		}
+		if last != nil && (last.Values[schema.Hostname] != e.Values[schema.Hostname] || last.Values[schema.Path] != e.Values[schema.Path]) {
+			v := last.Values
+			v[schema.NextPath] = e.Values[schema.Path]
+			w := o.cell(cube, e.Time, v)
+			w.visitors[visitor] = true
+			w.sums[schema.Events]++
+		}
+		last = e
+	}
+}
+
 // cellsOf is the values of the cells of a cube in which an event counts.
 func (o *oracle) cellsOf(c *schema.Cube, e *aggregate.Event, v [schema.NumDimensions]string) (all [][schema.NumDimensions]string) {
 	switch {
@@ -220,7 +251,7 @@ func (o *oracle) cellsOf(c *schema.Cube, e *aggregate.Event, v [schema.NumDimens
 			all = append(all, v)
 		}
 		return all
-	case c.HasAspect(schema.MeasureAspect), c.HasAspect(schema.DropAspect), c.HasAspect(schema.EventAspect) && e.Kind != aggregate.Custom,
+	case !c.OfVisits(), c.HasAspect(schema.EventAspect) && e.Kind != aggregate.Custom,
 		c.HasAspect(schema.PageAspect) && e.Kind == aggregate.Engagement:
 		return nil
 	}
@@ -329,7 +360,7 @@ func TestEveryCellIsExact(t *testing.T) {
 		events := randomDay(r, loc, day)
 		declared := randomDeclarations(r)
 		got := runDay(t, r, aggregate.Config{Site: 1, Day: day, Location: loc, K: k}, &declared, events)
-		o := &oracle{goals: declared.Goals, loc: loc, day: day, cells: map[schema.Cell]*who{}}
+		o := &oracle{Declarations: declared, loc: loc, day: day, cells: map[schema.Cell]*who{}}
 		o.reckon(visitsOf(events))
 		if want := o.rows(k); !maps.Equal(want, got) {
 			t.Fatalf("seed %d (%s %s, k %d, %d events): −oracle +core\n%s", seed, loc, day, k, len(events), cmp.Diff(want, got))

@@ -69,6 +69,49 @@ func (s *step) listPage(e *pageEntry) int {
 	return i
 }
 
+// countTransition counts that the visit went from its last page to the event's.
+func (s *step) countTransition() {
+	from, to := s.v.exit.path, s.page.path
+	var d schema.Deltas
+	d[schema.Visitors], d[schema.Events] = number(s.newTransition()), 1
+	s.emit(&cellKey{cube: schema.CubeTransitions, values: values(from, to)}, s.hour, &d)
+}
+
+// newTransition reports whether the visitor goes from the visit's last page to the event's for the first time today, and notes it: a
+// mark on an entry of the list of pages says that it was once gone there from the page of the next entry. Whoever sees one new
+// page after another has them so on the list. An entry in the set of what was seen is for the others.
+func (s *step) newTransition() bool {
+	d := s.d
+	from, to, mark := s.v.exit.path, s.page.path, -1
+	var e, older pageEntry
+	for n := s.v.pages; n != 0; n = e.next {
+		e.load(d.record(pagesSection, int(n-1)))
+		if e.page.path != to || e.next == 0 {
+			continue
+		}
+		older.load(d.record(pagesSection, int(e.next-1)))
+		if older.page.path != from {
+			continue
+		}
+		if e.follows {
+			return false
+		}
+		mark = int(n - 1)
+	}
+	h := s.hash(seenNext, uint64(from), uint64(to))
+	if mark < 0 {
+		return d.see(h)
+	}
+	if d.has(h) {
+		return false
+	}
+	d.keep(pagesSection, mark)
+	e.load(d.record(pagesSection, mark))
+	e.follows = true
+	e.store(d.record(pagesSection, mark))
+	return true
+}
+
 // engagedEntry is the entry that holds what the visit did on the event's page: its first there. False when there is no room.
 func (s *step) engagedEntry() (int, bool) {
 	found, e := -1, pageEntry{}

@@ -44,6 +44,9 @@ func randomDay(r *rand.Rand, loc *time.Location, day schema.Day) []*aggregate.Ev
 		if e.Kind != aggregate.Custom {
 			e.Values[schema.EventName] = ""
 		}
+		if r.IntN(2) == 0 {
+			e.Revenue = schema.Money{Currency: []string{"EUR", "USD"}[r.IntN(2)], Minor: r.Int64N(1<<r.IntN(40)) - 100}
+		}
 		if e.Kind != aggregate.Engagement && r.IntN(4) == 0 {
 			e.Props = []aggregate.Prop{{"a", pick("v", 3)}, {"b", pick("v", 3)}}
 		}
@@ -62,13 +65,35 @@ func randomDeclarations(r *rand.Rand) (d schema.Declarations) {
 		{Name: "d", Page: "*", Scroll: 50},
 		{Name: "e", Page: "/*2", Scroll: 90},
 		{Name: "f", Event: "event1"},
+		{Name: "h", Event: "event2", Currency: "EUR"},
 		{Name: "g", Page: "/1"},
 	} {
 		if r.IntN(3) == 0 {
 			d.Goals = append(d.Goals, g)
 		}
 	}
+	for i := range r.IntN(4) {
+		d.Funnels = append(d.Funnels, randomFunnel(r, fmt.Sprint(i)))
+	}
 	return d
+}
+
+// randomFunnel has steps that the days of randomDay can take, some of which fit one another.
+func randomFunnel(r *rand.Rand, name string) schema.Funnel {
+	steps := []schema.FunnelStep{
+		{Page: "*"},
+		{Page: "/1"},
+		{Page: "/2"},
+		{Page: "/*3"},
+		{Page: "/4"},
+		{Event: "event1"},
+		{Event: "event2"},
+	}
+	f := schema.Funnel{Name: name, WindowSec: []int{0, 1, 600, 3600, 20_000}[r.IntN(5)]}
+	for range schema.MinFunnelSteps + r.IntN(schema.MaxFunnelSteps-schema.MinFunnelSteps+1) {
+		f.Steps = append(f.Steps, steps[r.IntN(len(steps))])
+	}
+	return f
 }
 
 // visitsOf groups events in time order into visits, and drops engagement that no visit is there for.

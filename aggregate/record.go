@@ -123,6 +123,7 @@ type pageEntry struct {
 	page    page
 	slot    uint16
 	had     bool   // there was a page view or custom event
+	follows bool   // it was once gone here from the next entry's page: see newTransition
 	engaged bool   // the browser told how long the page was looked at; this and what follows: in the visit of the slot,
 	scroll  uint8  // the largest part of the page that was seen, percent, or ScrollUnknown
 	timeMS  uint32 // how long it was looked at, capped
@@ -132,13 +133,14 @@ const (
 	pageBytes    = 16
 	entryHad     = 1 << 8
 	entryEngaged = 1 << 9
+	entryFollows = 1 << 10
 )
 
 func (e *pageEntry) load(b []byte) {
 	_ = b[pageBytes-1]
 	e.next, e.page, e.slot = le.Uint32(b), loadPage(b[4:]), le.Uint16(b[8:])
 	more := le.Uint16(b[10:])
-	e.scroll, e.had, e.engaged = uint8(more), more&entryHad != 0, more&entryEngaged != 0
+	e.scroll, e.had, e.engaged, e.follows = uint8(more), more&entryHad != 0, more&entryEngaged != 0, more&entryFollows != 0
 	e.timeMS = le.Uint32(b[12:])
 }
 
@@ -153,6 +155,9 @@ func (e *pageEntry) store(b []byte) {
 	}
 	if e.engaged {
 		more |= entryEngaged
+	}
+	if e.follows {
+		more |= entryFollows
 	}
 	le.PutUint16(b[10:], more)
 	le.PutUint32(b[12:], e.timeMS)

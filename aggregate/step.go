@@ -24,10 +24,9 @@ const (
 	seenExitFrom             // the same, with the visit's source
 	seenEventFrom            // event, source: only of visitors with several sources
 	seenEventPage            // event, page, slot
+	seenFunnel               // funnel: names a chain
+	seenNext                 // path, next path: only where the list of pages does not tell
 )
-
-// MaxProps is how many properties of an event are counted; ingest takes no more.
-const MaxProps = 30
 
 // What one step can need at the most.
 const (
@@ -35,7 +34,7 @@ const (
 	maxWordStep  = (int(schema.NumDimensions) + 2*MaxProps) * (wordHeader + schema.MaxValueBytes)
 	maxCellsStep = 60 + 2*MaxProps
 	maxPagesStep = 2
-	maxUndoStep  = 1 + 2*maxCellsStep + maxPagesStep
+	maxUndoStep  = 2 + 2*maxCellsStep + maxPagesStep
 )
 
 // needs is how many records one step can add to each section at the most.
@@ -107,7 +106,7 @@ func (d *Day) Step(ev *Event, out []schema.Increment) ([]schema.Increment, error
 // room makes sure that the step that follows cannot fail half way.
 func (d *Day) room() error {
 	if d.len(visitorsSection) >= LimitVisitorsPerDay || d.len(seenSection) >= LimitSeenPerDay-maxSeenStep ||
-		d.len(tuplesSection) >= LimitTuplesPerDay-2 {
+		d.len(tuplesSection) >= LimitTuplesPerDay-2 || d.len(chainsSection) >= LimitChainsPerDay-schema.MaxFunnels {
 		return ErrFull
 	}
 	for sec, n := range d.need {
@@ -164,6 +163,7 @@ func (s *step) count(since int64) {
 		s.countEngagement()
 	}
 	s.emitPages()
+	s.countFunnels()
 }
 
 func (s *step) words(dims *[8]schema.Dimension) (t tuple) {
@@ -321,6 +321,7 @@ func (s *step) countView() {
 	if s.page == v.exit {
 		return
 	}
+	s.countTransition()
 	d[schema.Exits] = 1
 	from = d
 	d[schema.ExitVisitors], from[schema.ExitVisitors] = s.exitVisitors(s.page)
@@ -354,49 +355,6 @@ func (s *step) exitVisitors(p page) (int64, int64) {
 	}
 	return number(!s.d.has(s.hash(seenExit, s.pageValue(p), 0))),
 		number(!s.d.has(s.hash(seenExitFrom, s.pageValue(p), sourceValue(&s.source))))
-}
-
-// countEvent counts a custom event and its properties; a page view's properties go under the name "pageview".
-func (s *step) countEvent() {
-	name := s.ev.Values[schema.EventName]
-	if s.isView {
-		name = "pageview"
-	}
-	event := s.d.word(schema.EventName, name)
-	if !s.isView {
-		s.countNamed(event)
-	}
-	for _, p := range s.ev.Props[:min(len(s.ev.Props), MaxProps)] {
-		prop, value := s.d.word(schema.Prop, p.Name), s.d.word(schema.PropValue, p.Value)
-		f, _ := s.slots(seenProp, uint64(event)<<32|uint64(prop)<<16|uint64(value), 0)
-		d := s.deltas(f)
-		s.emit(&cellKey{cube: schema.CubeEventProps, values: values(event, prop, value)}, s.hour, &d)
-	}
-}
-
-// named are the counts of an event, or of a goal that is counted like one, in a cell in which f says what is new.
-func (s *step) named(f fresh) schema.Deltas {
-	d := s.deltas(f)
-	d[schema.Pageviews], d[schema.Events] = 0, 1
-	return d
-}
-
-// countNamed counts what has the name of an event, alone and crossed. Place and device are the visitor's, so what is new about
-// the event is new in those crosses too.
-func (s *step) countNamed(event word) {
-	src, at := &s.source, &s.attrs
-	f, earlier := s.slots(seenEvent, uint64(event), 0)
-	d := s.named(f)
-	s.emit(&cellKey{cube: schema.CubeEvents, values: values(event)}, s.hour, &d)
-	s.emit(&cellKey{cube: schema.CubeEventPlaces, values: values(event, at[0])}, s.hour, &d)
-	s.emit(&cellKey{cube: schema.CubeEventDevices, values: values(event, at[3], at[4], at[6])}, s.hour, &d)
-	if s.v.has(flagMulti) {
-		d[schema.Visitors] = number(s.newFrom(seenEventFrom, uint64(event), earlier))
-	}
-	s.emit(&cellKey{cube: schema.CubeEventSources, values: values(event, src[0], src[1], src[2])}, s.hour, &d)
-	f, _ = s.slots(seenEventPage, s.pageValue(s.page), uint64(event))
-	d = s.named(f)
-	s.emit(&cellKey{cube: schema.CubeEventPages, values: values(event, s.page.host, s.page.path)}, s.hour, &d)
 }
 
 // newFrom reports whether a value is new today together with the visit's source, for a visitor with several. Before multiSlot

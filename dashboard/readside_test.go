@@ -160,7 +160,7 @@ func questionLines() map[string][]asked {
 			{`{"metrics":["scroll_depth"],"date_range":"7d"}`, 400, "event:page", ""},
 			{`{"metrics":["time_on_page"],"date_range":"7d"}`, 400, "event:page", ""},
 			{`{"metrics":["conversion_rate"],"date_range":"7d"}`, 400, "event:goal", ""},
-			{`{"metrics":["total_revenue"],"date_range":"7d"}`, 400, "event:goal", "total_revenue"},
+			{`{"metrics":["total_revenue"],"date_range":"7d"}`, 400, "event:goal", ""},
 			{`{"metrics":["visitors"],"date_range":"7d","dimensions":["event:goal"]}`, 200, `[{"metrics":[2],"dimensions":["Signup"]}`, ""},
 			{
 				`{"metrics":["visitors","events","conversion_rate"],"date_range":"7d","filters":[["is","event:goal",["Visit /register"]]]}`, 200,
@@ -367,7 +367,7 @@ func documentationExamples() []asked {
 			`{"metrics":["visitors"],"date_range":"7d","include":{"imports":true}}`, 200, `"imports_included":true`, "",
 		},
 		{ // Revenue metrics
-			`{"metrics":["total_revenue"],"date_range":"7d","dimensions":["event:goal"]}`, 200, `"total_revenue"`, "revenue",
+			`{"metrics":["total_revenue"],"date_range":"7d","dimensions":["event:goal"]}`, 200, `"total_revenue"`, "",
 		},
 		{ // Behavioral filters
 			`{"metrics":["visitors"],"date_range":"7d","filters":[["is","event:goal",["Signup"]],` +

@@ -38,6 +38,9 @@ func TestCatalogueKeepsThePromises(t *testing.T) {
 				t.Errorf("%s does not guard %s (P4)", c.Name, d)
 			}
 		}
+		if c.Has(NextPath) && !slices.Contains(c.Guarded, NextPath) {
+			t.Errorf("%s does not guard the pair of pages", c.Name)
+		}
 		for _, d := range c.Guarded {
 			if !slices.Contains(c.Folded, d) {
 				t.Errorf("%s guards %s but does not fold it", c.Name, d)

@@ -63,6 +63,8 @@ const (
 	CubeEventDevices
 	CubePageTimes
 	CubeDrops
+	CubeFunnelSteps
+	CubeTransitions
 	numCubes
 )
 
@@ -154,6 +156,13 @@ var Cubes = []Cube{
 	},
 	// Requests that were not counted.
 	{ID: CubeDrops, Name: "drops", Grain: Hourly, Dimensions: dims(DropReason, Agent)},
+	// Visitors who reached a step of a funnel, by the seconds since they began. Nobody outside decides how many values it has.
+	{ID: CubeFunnelSteps, Name: "funnel_steps", Grain: Daily, Dimensions: dims(FunnelKey, Step, Bucket)},
+	// From which page visits went to which. A pair of pages tells more of a visitor than a page does, so it is guarded.
+	{
+		ID: CubeTransitions, Name: "transitions", Grain: Daily,
+		Dimensions: dims(Path, NextPath), Guarded: dims(NextPath), Folded: dims(NextPath),
+	},
 }
 
 func dims(d ...Dimension) []Dimension { return d }
@@ -174,18 +183,29 @@ func (c *Cube) HasAspect(a Aspect) bool {
 	return slices.ContainsFunc(c.Dimensions, func(d Dimension) bool { return Dimensions[d].Aspect == a })
 }
 
+// OfVisits reports whether the cube counts by sides of visits only: it is no histogram, and not about what is counted apart.
+func (c *Cube) OfVisits() bool {
+	return !slices.ContainsFunc(c.Dimensions, func(d Dimension) bool { return Dimensions[d].Aspect >= NumVisitAspects })
+}
+
 // Keeps reports whether the cube keeps the metric.
 func (c *Cube) Keeps(m Metric) bool {
 	info := Metrics[m]
 	switch {
 	case c.HasAspect(DropAspect):
 		return m == Events
+	case c.HasAspect(FunnelAspect):
+		return m == Visitors
+	case c.HasAspect(NextAspect):
+		return m == Visitors || m == Events
 	case info.HourOnly && c.Grain != Hourly:
 		return false
 	case c.HasAspect(MeasureAspect):
 		return m == Visits
 	case c.HasAspect(EventAspect):
-		return m == Visitors || m == VisitorsHour || m == Visits || m == VisitsHour || m == Events
+		return m == Visitors || m == VisitorsHour || m == Visits || m == VisitsHour || m == Events || info.EventOnly
+	case info.EventOnly:
+		return false
 	case info.PageOnly:
 		return c.HasAspect(PageAspect)
 	}

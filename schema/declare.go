@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -9,7 +10,8 @@ import (
 // Declarations are what a site's owner wants to have counted ahead of time. They are part of the site's document, may change at any
 // time, and hold from the next event on. Check says whether they are in order.
 type Declarations struct {
-	Goals []Goal `json:"goals,omitempty"`
+	Goals   []Goal   `json:"goals,omitempty"`
+	Funnels []Funnel `json:"funnels,omitempty"`
 }
 
 // MaxGoals is how many goals a site can have.
@@ -36,6 +38,11 @@ type Goal struct {
 	Page string `json:"page,omitempty"`
 	// Scroll is how much of the page must be seen, 1 to 100 percent. 0: its view is enough.
 	Scroll int `json:"scroll,omitempty"`
+	// Currency is that of the amounts that the events of a goal carry (ISO 4217, such as EUR). They are added up; amounts in
+	// another are not counted. Only of an event.
+	Currency string `json:"currency,omitempty"`
+	// CurrencySince is since when they are. [Declarations.Began] sets it.
+	CurrencySince time.Time `json:"currency_since,omitzero"`
 	// Since is when the goal was declared. [Declarations.Began] sets it.
 	Since time.Time `json:"since"`
 }
@@ -73,6 +80,21 @@ func (g *Goal) DefaultName() string {
 
 // PageKey is the key of the goal that is the view of a page.
 func PageKey(path string) string { return "page" + reserved + path }
+
+// RevenueKey is the name under which the events of the goal that carry an amount are counted once more, with the amount. It has the
+// currency in it, so that nothing is ever added up in two. Empty: the goal has no currency.
+func (g *Goal) RevenueKey() string {
+	if g.Currency == "" {
+		return ""
+	}
+	return revenuePrefix + g.Currency + reserved + g.Event
+}
+
+// revenuePrefix begins the names under which amounts are counted.
+const revenuePrefix = "revenue" + reserved
+
+// IsRevenue reports whether the event of that name is a goal's with its amounts.
+func IsRevenue(event string) bool { return strings.HasPrefix(event, revenuePrefix) }
 
 // Exact reports whether the goal is the view of one page, which the counters of pages answer, also for the time before the goal
 // was declared.
@@ -122,7 +144,7 @@ func (d *Declarations) Check() error {
 			}
 		}
 	}
-	return nil
+	return d.checkFunnels()
 }
 
 func (g *Goal) check(field string) error {
@@ -132,16 +154,29 @@ func (g *Goal) check(field string) error {
 	switch {
 	case (g.Event == "") == (g.Page == ""):
 		return invalid(field, "a goal has either an event or a page")
+	case g.Event == "" && g.Currency != "":
+		return invalid(field+".currency", "it goes with an event, not with a page")
+	case g.Currency != "" && len(g.Event) > MaxValueBytes-len(revenuePrefix+"EUR"+reserved):
+		return invalid(field+".event", "it is longer than %d bytes, and has a currency", MaxValueBytes-len(revenuePrefix+"EUR"+reserved))
 	case g.Event != "" && g.Scroll != 0:
 		return invalid(field+".scroll", "it goes with a page, not with an event")
 	case g.Scroll < 0 || g.Scroll > 100:
 		return invalid(field+".scroll", "it is %d, and must be between 1 and 100 percent", g.Scroll)
-	case g.Event == "pageview" || g.Event == "engagement":
-		return invalid(field+".event", "%s is no custom event. Use a page", g.Event)
 	case g.Event != "":
-		return checkValue(field+".event", g.Event)
+		if _, ok := CurrencyDigits(g.Currency); g.Currency != "" && !ok {
+			return invalid(field+".currency", "%q is no currency: use a code such as EUR (ISO 4217)", g.Currency)
+		}
+		return checkEvent(field+".event", g.Event)
 	}
 	return checkPage(field+".page", g.Page)
+}
+
+// checkEvent checks the name of a custom event.
+func checkEvent(field, name string) error {
+	if name == "pageview" || name == "engagement" {
+		return invalid(field, "%s is no custom event. Use a page", name)
+	}
+	return checkValue(field, name)
 }
 
 // checkPage checks the pattern of a page.
@@ -180,17 +215,36 @@ func checkValue(field, v string) error {
 func (d *Declarations) Began(old *Declarations, now time.Time) {
 	for i := range d.Goals {
 		g := &d.Goals[i]
-		g.Since = now
+		g.Since, g.CurrencySince = now, time.Time{}
+		if g.Currency != "" {
+			g.CurrencySince = now
+		}
 		for j := range old.Goals {
-			if old.Goals[j].Key() == g.Key() {
-				g.Since = old.Goals[j].Since
+			o := &old.Goals[j]
+			if o.Key() != g.Key() {
+				continue
+			}
+			g.Since = o.Since
+			if o.Currency == g.Currency {
+				g.CurrencySince = o.CurrencySince
+			}
+		}
+	}
+	for i := range d.Funnels {
+		f := &d.Funnels[i]
+		f.Since = now
+		for j := range old.Funnels {
+			if old.Funnels[j].Key() == f.Key() {
+				f.Since = old.Funnels[j].Since
 			}
 		}
 	}
 }
 
 // Same reports whether both are the same declarations in the same memory. It looks no further.
-func (d *Declarations) Same(o *Declarations) bool { return same(d.Goals, o.Goals) }
+func (d *Declarations) Same(o *Declarations) bool {
+	return same(d.Goals, o.Goals) && same(d.Funnels, o.Funnels)
+}
 
 func same[T any](a, b []T) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
@@ -198,5 +252,9 @@ func same[T any](a, b []T) bool {
 
 // Clone is a copy that shares nothing.
 func (d *Declarations) Clone() Declarations {
-	return Declarations{Goals: append([]Goal(nil), d.Goals...)}
+	c := Declarations{Goals: slices.Clone(d.Goals), Funnels: slices.Clone(d.Funnels)}
+	for i := range c.Funnels {
+		c.Funnels[i].Steps = slices.Clone(c.Funnels[i].Steps)
+	}
+	return c
 }

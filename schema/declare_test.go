@@ -77,6 +77,10 @@ func TestCheckGoals(t *testing.T) {
 		{[]Goal{{Name: "x", Event: "pageview"}}, "goals[0].event: pageview is no custom event. Use a page"},
 		{[]Goal{{Name: "x", Event: "a"}, {Name: "x", Event: "b"}}, `goals[1].name: there are two goals called "x"`},
 		{[]Goal{{Name: "x", Page: "/a"}, {Name: "y", Page: "/a"}}, `goals[1]: it is the same as the goal "x"`},
+		{[]Goal{{Name: "x", Event: "a", Currency: "EUR"}}, ""},
+		{[]Goal{{Name: "x", Page: "/a", Currency: "EUR"}}, "goals[0].currency: it goes with an event, not with a page"},
+		{[]Goal{{Name: "x", Event: "a", Currency: "eur"}}, `goals[0].currency: "eur" is no currency: use a code such as EUR (ISO 4217)`},
+		{[]Goal{{Name: "x", Event: long, Currency: "EUR"}}, "goals[0].event: it is longer than 500 bytes, and has a currency"},
 		{many, "goals: there are 101, and can be 100"},
 	} {
 		err := (&Declarations{Goals: c.goals}).Check()
@@ -90,14 +94,81 @@ func TestCheckGoals(t *testing.T) {
 	}
 }
 
+func TestCheckFunnels(t *testing.T) {
+	a, b := FunnelStep{Page: "/a"}, FunnelStep{Event: "b"}
+	many := make([]Funnel, MaxFunnels+1)
+	for _, c := range []struct {
+		funnels []Funnel
+		want    string // of the error; empty: none
+	}{
+		{[]Funnel{{Name: "x", Steps: []FunnelStep{a, b}}, {Name: "y", Steps: []FunnelStep{a, b}, WindowSec: 60}}, ""},
+		{[]Funnel{{Name: "x", Steps: []FunnelStep{a, a, a, a, a, a, a, a}, WindowSec: 86_400}}, ""},
+		{[]Funnel{{Steps: []FunnelStep{a, b}}}, "funnels[0].name: it is empty"},
+		{[]Funnel{{Name: "x", Steps: []FunnelStep{a}}}, "funnels[0].steps: there are 1, and must be 2 to 8"},
+		{[]Funnel{{Name: "x", Steps: []FunnelStep{a, a, a, a, a, a, a, a, a}}}, "funnels[0].steps: there are 9, and must be 2 to 8"},
+		{[]Funnel{{Name: "x", Steps: []FunnelStep{a, {}}}}, "funnels[0].steps[1]: a step has either an event or a page"},
+		{[]Funnel{{Name: "x", Steps: []FunnelStep{a, {Page: "b"}}}}, `funnels[0].steps[1].page: "b" is no path: it begins with / or *`},
+		{
+			[]Funnel{{Name: "x", Steps: []FunnelStep{a, {Event: "pageview"}}}},
+			"funnels[0].steps[1].event: pageview is no custom event. Use a page",
+		},
+		{
+			[]Funnel{{Name: "x", Steps: []FunnelStep{a, b}, WindowSec: 86_401}},
+			"funnels[0].window_sec: it is 86401, and must be between 1 and 86400 seconds, or 0 for the whole day",
+		},
+		{
+			[]Funnel{{Name: "x", Steps: []FunnelStep{a, b}}, {Name: "x", Steps: []FunnelStep{b, a}}},
+			`funnels[1].name: there are two funnels called "x"`,
+		},
+		{
+			[]Funnel{{Name: "x", Steps: []FunnelStep{a, b}}, {Name: "y", Steps: []FunnelStep{a, b}}},
+			`funnels[1]: it is the same as the funnel "x"`,
+		},
+		{many, "funnels: there are 21, and can be 20"},
+	} {
+		err := (&Declarations{Funnels: c.funnels}).Check()
+		if err == nil && c.want != "" || err != nil && err.Error() != c.want {
+			t.Errorf("got %v, want %s", err, c.want)
+		}
+	}
+}
+
 // What was declared before stays counted since then, also under another name; what is new begins now.
 func TestBegan(t *testing.T) {
 	then, now := time.Unix(1000, 0), time.Unix(2000, 0)
 	old := Declarations{Goals: []Goal{{Name: "Blog", Page: "/blog/*", Since: then}}}
 	d := Declarations{Goals: []Goal{{Name: "Our blog", Page: "/blog/*"}, {Name: "Read", Page: "/blog/*", Scroll: 50, Since: then}}}
+	old.Goals = append(old.Goals, Goal{Event: "a", Currency: "EUR", CurrencySince: then, Since: then},
+		Goal{Event: "b", Currency: "EUR", CurrencySince: then, Since: then})
+	d.Goals = append(d.Goals, Goal{Event: "a", Currency: "EUR"}, Goal{Event: "b", Currency: "USD"}, Goal{Event: "c", Currency: "USD"})
+	f := []FunnelStep{{Page: "/a"}, {Page: "/b"}}
+	old.Funnels = []Funnel{{Name: "f", Steps: f, Since: then}}
+	d.Funnels = []Funnel{{Name: "g", Steps: f}, {Name: "f", Steps: f, WindowSec: 60}}
 	d.Began(&old, now)
+	if !d.Funnels[0].Since.Equal(then) || !d.Funnels[1].Since.Equal(now) {
+		t.Errorf("since %v and %v", d.Funnels[0].Since, d.Funnels[1].Since)
+	}
+	if c := d.Clone(); c.Same(&d) || &c.Funnels[0].Steps[0] == &d.Funnels[0].Steps[0] || c.Funnels[0].Key() != d.Funnels[0].Key() {
+		t.Error("a clone shares something, or lacks it")
+	}
+	for i, want := range []time.Time{{}, {}, then, now, now} {
+		if got := d.Goals[i].CurrencySince; !got.Equal(want) {
+			t.Errorf("amounts of goal %d are counted since %v, want %v", i, got, want)
+		}
+	}
 	if !d.Goals[0].Since.Equal(then) || !d.Goals[1].Since.Equal(now) {
 		t.Errorf("since %v and %v", d.Goals[0].Since, d.Goals[1].Since)
+	}
+}
+
+// Amounts are counted by currency, under the name of no event.
+func TestRevenueKeys(t *testing.T) {
+	g := Goal{Event: "Purchase", Currency: "EUR"}
+	if key := g.RevenueKey(); !IsRevenue(key) || !IsReserved(key) || key == (&Goal{Event: "Purchase", Currency: "USD"}).RevenueKey() {
+		t.Errorf("%q", key)
+	}
+	if (&Goal{Event: "Purchase"}).RevenueKey() != "" || IsRevenue("revenue") || IsRevenue(PageKey("/a")) {
+		t.Error("amounts without a currency")
 	}
 }
 

@@ -16,12 +16,16 @@ const (
 	MeasureAspect = NumVisitAspects
 	// DropAspect: a request that was not counted.
 	DropAspect = MeasureAspect + 1
-	NumAspects = DropAspect + 1
+	// FunnelAspect: a step of a funnel.
+	FunnelAspect = DropAspect + 1
+	// NextAspect: what came after the page.
+	NextAspect = FunnelAspect + 1
+	NumAspects = NextAspect + 1
 )
 
 // String is the aspect's name as it appears in messages.
 func (a Aspect) String() string {
-	return [...]string{"page", "source", "place", "device", "event", "measure", "dropped request"}[a]
+	return [...]string{"page", "source", "place", "device", "event", "measure", "dropped request", "funnel", "next page"}[a]
 }
 
 // Dimension names one column by which things are counted. The zero value is Hostname.
@@ -54,6 +58,11 @@ const (
 	// DropReason is why a request was not counted, Agent the family of the program that sent it.
 	DropReason
 	Agent
+	// FunnelKey is a funnel's key ([Funnel.Key]), Step the number of one of its steps, from 1.
+	FunnelKey
+	Step
+	// NextPath is the path of the page that was seen after the one of Path. Its values are those of Path, which they share a limit with.
+	NextPath
 	NumDimensions
 )
 
@@ -93,6 +102,9 @@ var Dimensions = [NumDimensions]DimensionInfo{
 	Bucket:         {"bucket", "bucket", MeasureAspect, false, NumLogBuckets},
 	DropReason:     {"reason", "reason", DropAspect, false, 100},
 	Agent:          {"agent", "agent", DropAspect, false, 1_000},
+	FunnelKey:      {"funnel", "funnel", FunnelAspect, false, 1_000},
+	Step:           {"step", "step", FunnelAspect, false, MaxFunnelSteps},
+	NextPath:       {"next_path", "next page", NextAspect, false, 10_000},
 }
 
 // String is the dimension's column name.

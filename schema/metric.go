@@ -16,7 +16,8 @@ const (
 	VisitsHour
 	// Pageviews counts page views, in the bucket of their own time.
 	Pageviews
-	// Events counts page views and custom events, in the bucket of their own time; in the cube of drops, requests.
+	// Events counts page views and custom events, in the bucket of their own time; in the cube of drops, requests; in that of transitions,
+	// how often it was gone from page to page.
 	Events
 	// Bounces is +1 when a visit begins and −1 when it stops being a bounce, both in the bucket of the visit's start. In cubes
 	// with a page: on the page the visit entered by.
@@ -46,6 +47,9 @@ const (
 	Scroll50
 	Scroll75
 	Scroll100
+	// Revenue is the sum of the amounts of events, in minor units of a currency. Only under the names of [Goal.RevenueKey], in cubes
+	// with an event.
+	Revenue
 	NumMetrics
 )
 
@@ -58,6 +62,8 @@ type MetricInfo struct {
 	HourOnly bool
 	// PageOnly: kept only in cubes that have a page and no event.
 	PageOnly bool
+	// EventOnly: kept only in cubes that have an event.
+	EventOnly bool
 	// Wide: the sum over some hundred visitors can be more than 32 bits hold.
 	Wide bool
 }
@@ -84,11 +90,12 @@ var Metrics = [NumMetrics]MetricInfo{
 	Scroll50:      {Column: "scroll_50", PageOnly: true},
 	Scroll75:      {Column: "scroll_75", PageOnly: true},
 	Scroll100:     {Column: "scroll_100", PageOnly: true},
+	Revenue:       {Column: "revenue", EventOnly: true, Wide: true},
 }
 
 // How many of the metrics are wide, and how many are kept only in cubes of hours.
 const (
-	NumWideMetrics = 1
+	NumWideMetrics = 2
 	NumHourMetrics = 2
 )
 

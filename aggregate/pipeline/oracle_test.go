@@ -119,6 +119,9 @@ func (w *world) judge() error {
 	if err := w.judgeGoals(count); err != nil {
 		return err
 	}
+	if err := w.judgeFunnels(count); err != nil {
+		return err
+	}
 	if err := w.judgeDrops(); err != nil {
 		return err
 	}
@@ -152,6 +155,43 @@ func (w *world) judgeGoals(count []*sentEvent) error {
 	return nil
 }
 
+// judgeFunnels compares how many visitors reached each step with the events that count, in the core's order. A funnel that was
+// not declared when an event came did not see it. The windows are the whole day.
+func (w *world) judgeFunnels(count []*sentEvent) error {
+	type step struct {
+		siteDay
+		funnel, step string
+	}
+	type walk struct {
+		visitor
+		funnel string
+	}
+	want, got, at := map[step]int64{}, map[step]int64{}, map[walk]int{}
+	for _, e := range count {
+		for i := range e.funnels {
+			f := &e.funnels[i]
+			key := walk{e.visitor, f.Key()}
+			n := at[key]
+			if e.ev.Kind != aggregate.Pageview || n == len(f.Steps) || !schema.MatchPage(f.Steps[n].Page, e.ev.Values[schema.Path]) {
+				continue
+			}
+			at[key]++
+			want[step{siteDay{e.ev.Site, e.ev.Day}, f.Key(), fmt.Sprint(n + 1)}]++
+			w.Walked = max(w.Walked, n+1)
+		}
+	}
+	for cell, sums := range w.store.sums {
+		if cell.Cube == schema.CubeFunnelSteps && sums[schema.Visitors] != 0 {
+			day := schema.DayOf(time.Unix(cell.Time, 0), w.zone(cell.Site))
+			got[step{siteDay{cell.Site, day}, cell.Values[0], cell.Values[1]}] += sums[schema.Visitors]
+		}
+	}
+	if !maps.Equal(got, want) {
+		return fmt.Errorf("steps were reached %v, want %v", got, want)
+	}
+	return nil
+}
+
 // judgeDrops: what was dropped and flushed counts once, and what may have been flushed at most once.
 func (w *world) judgeDrops() error {
 	stored := int64(0)
@@ -171,7 +211,7 @@ func (w *world) agree(traffic map[siteDay]schema.Deltas) error {
 	}
 	for i := range schema.Cubes {
 		c := &schema.Cubes[i]
-		if c.HasAspect(schema.EventAspect) || c.HasAspect(schema.MeasureAspect) || c.HasAspect(schema.DropAspect) {
+		if c.HasAspect(schema.EventAspect) || !c.OfVisits() {
 			continue
 		}
 		metrics := []schema.Metric{schema.Pageviews, schema.Events, schema.Bounces, schema.Duration}

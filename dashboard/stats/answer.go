@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"time"
 
@@ -34,7 +35,7 @@ type Answer struct {
 
 // Result is a row.
 type Result struct {
-	Metrics    []any `json:"metrics"`    // int64, float64 or nil
+	Metrics    []any `json:"metrics"`    // int64, float64, Revenue or nil
 	Dimensions []any `json:"dimensions"` // string; of visit:city, an int64 where the city has a GeoNames id
 }
 
@@ -59,18 +60,7 @@ type Explanation struct {
 
 // Answer answers the question about the site. The question's mistakes are *InvalidError; all other errors are not the asker's.
 func (e *Engine) Answer(ctx context.Context, site *schema.Site, q *Query) (*Answer, error) {
-	loc, err := site.Location()
-	if err != nil {
-		return nil, fmt.Errorf("site %s: %w", site.Domain, err)
-	}
-	now := e.Now()
-	first := schema.DayOf(now, loc)
-	if q.Range.Name == "all" {
-		if first, err = e.firstDay(ctx, site.ID, first, loc); err != nil {
-			return nil, err
-		}
-	}
-	span, err := q.Range.Resolve(now, loc, first)
+	span, err := e.span(ctx, site, q.Range)
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +216,17 @@ func (p *plan) results(rows [][]any) ([]Result, error) {
 			}
 		}
 		for i, m := range p.query.Metrics {
-			if r.Metrics[i], err = p.metricValue(m, row[dimensions+i]); err != nil {
+			v := row[dimensions+i]
+			if isRevenue(m) {
+				goal := ""
+				if at := slices.Index(p.query.Dimensions, goalDimension); at >= 0 {
+					goal = fmt.Sprint(r.Dimensions[at])
+				}
+				r.Metrics[i], err = p.revenueValue(goal, v)
+			} else {
+				r.Metrics[i], err = p.metricValue(m, v)
+			}
+			if err != nil {
 				return nil, err
 			}
 		}

@@ -26,9 +26,11 @@ func TestMain(m *testing.M) { embeddedtest.Main(m) }
 //	zone ZONE              of the site
 //	now TIME
 //	load                   then a counter a line: CUBE TIME dimension=value… metric=number…
-//	goal NAME event=…      of the site; or page=…, and with scroll=… or since=… A name's space is written with _
+//	goal NAME event=…      of the site; or page=…, and with scroll=…, currency=… or since=… A name's space is written with _
+//	funnel NAME STEP…      of the site: a path or the name of an event, and window=SECONDS or since=…
 //	count DAY              then an event a line: TIME VISITOR view|do|engage WHAT [field=value…], counted by the core (k is 2)
 //	ask QUESTION           then ----, a line for each row, and what meta says
+//	follow NAME RANGE      asks for a funnel: then ----, a line for each step: visitors, dropoff, percentages, median, p90
 func TestAnswers(t *testing.T) {
 	engine := embeddedtest.Open(t)
 	db, err := clickhouse.Open(t.Context(), clickhouse.Config{Transport: engine, Database: embeddedtest.Database(t, engine)})
@@ -81,10 +83,15 @@ func (s *script) run(file string) {
 			for _, line := range lines {
 				s.goal(strings.TrimPrefix(line, "goal "))
 			}
+		case "funnel":
+			for _, line := range lines {
+				s.funnel(strings.TrimPrefix(line, "funnel "))
+			}
 		case "count":
 			s.count(strconv.Itoa(i), argument, lines[1:])
-		case "ask":
-			got := s.ask(strings.TrimPrefix(strings.Join(lines, "\n"), "ask "))
+		case "ask", "follow":
+			ask := map[string]func(string) string{"ask": s.ask, "follow": s.follow}[name]
+			got := ask(strings.TrimPrefix(strings.Join(lines, "\n"), name+" "))
 			block = command + "\n----\n" + got
 			if update := flag.Lookup("update"); got != want && update.Value.String() != "true" {
 				s.t.Errorf("%s\ngot:\n%s\nwant:\n%s", command, got, want)
@@ -125,8 +132,11 @@ func (s *script) goal(line string) {
 			g.Page = value
 		case "scroll":
 			g.Scroll, err = strconv.Atoi(value)
+		case "currency":
+			g.Currency = value
 		case "since":
 			g.Since, err = time.Parse(time.RFC3339, value)
+			g.CurrencySince = g.Since
 		default:
 			err = fmt.Errorf("no field %s", name)
 		}
@@ -138,6 +148,57 @@ func (s *script) goal(line string) {
 	if err := s.site.Check(); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// funnel reads "Checkout /cart* Pay window=600".
+func (s *script) funnel(line string) {
+	fields := strings.Fields(line)
+	f := schema.Funnel{Name: fields[0]}
+	for _, field := range fields[1:] {
+		name, value, _ := strings.Cut(field, "=")
+		var err error
+		switch {
+		case name == "window":
+			f.WindowSec, err = strconv.Atoi(value)
+		case name == "since":
+			f.Since, err = time.Parse(time.RFC3339, value)
+		case strings.HasPrefix(name, "/"):
+			f.Steps = append(f.Steps, schema.FunnelStep{Page: name})
+		default:
+			f.Steps = append(f.Steps, schema.FunnelStep{Event: name})
+		}
+		if err != nil {
+			s.t.Fatalf("%s: %v", line, err)
+		}
+	}
+	s.site.Funnels = append(s.site.Funnels, f)
+	if err := s.site.Check(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// follow reads `Checkout "7d"`.
+func (s *script) follow(question string) string {
+	name, span, _ := strings.Cut(question, " ")
+	q, err := stats.Parse([]byte(`{"site_id":"example.com","metrics":["visitors"],"date_range":` + span + `}`))
+	if err != nil {
+		return "error: " + err.Error()
+	}
+	engine := stats.Engine{Runner: s.db, Now: func() time.Time { return s.now }}
+	answer, err := engine.Funnel(s.t.Context(), &s.site, name, q.Range)
+	if err != nil {
+		return "error: " + err.Error()
+	}
+	var lines []string
+	for _, step := range answer.Steps {
+		lines = append(lines, step.Label+" "+s.json([]any{
+			step.Visitors, step.Dropoff, step.FromPrevious, step.FromFirst, step.MedianSec, step.P90Sec,
+		}))
+	}
+	if answer.CountedSince != "" {
+		lines = append(lines, "counted since "+answer.CountedSince)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // count takes a day's events through the core and writes what it counts.
@@ -180,7 +241,7 @@ func (s *script) count(token, date string, lines []string) {
 	}
 }
 
-// event reads "09:00:10 ann view /a source=Google", "… do Signup path=/a props:plan=pro", "… engage /a ms=9000 scroll=50".
+// event reads "09:00:10 ann view /a source=Google", "… do Buy path=/a props:plan=pro EUR=9.50", "… engage /a ms=9000 scroll=50".
 func (s *script) event(day schema.Day, loc *time.Location, line string) *aggregate.Event {
 	f := strings.Fields(line)
 	at, err := time.ParseInLocation("2006-01-02 15:04:05", day.String()+" "+f[0], loc)
@@ -209,6 +270,8 @@ func (s *script) event(day schema.Day, loc *time.Location, line string) *aggrega
 		}
 		d := slices.IndexFunc(schema.Dimensions[:], func(d schema.DimensionInfo) bool { return d.Column == name })
 		switch {
+		case slices.Contains([]string{"EUR", "USD", "JPY"}, name):
+			e.Revenue, _ = schema.ParseMoney(name, value)
 		case name == "ms":
 			e.EngagedMS = n
 		case name == "scroll":
@@ -322,6 +385,9 @@ func TestGoldenRuns(t *testing.T) {
 		{Name: "Visit /thanks", Page: "/thanks"},
 		{Name: "Blog", Page: "/blog/*"},
 		{Name: "Read", Page: "/docs*", Scroll: 50},
+		{Name: "Purchase", Event: "Purchase", Currency: "EUR"},
+		{Name: "Donation", Event: "Donate", Currency: "USD"},
+		{Name: "Gift", Event: "Gift", Currency: "EUR"},
 	}
 	e := stats.Engine{Runner: db, Now: func() time.Time { return time.Date(2026, time.March, 31, 13, 37, 0, 0, time.UTC) }}
 	files, err := filepath.Glob("testdata/sql/*.txt")

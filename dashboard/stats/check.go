@@ -67,10 +67,14 @@ var formulas = map[Metric][numRoles]*formula{
 		pageRole:  ratio("", schema.Duration, schema.Entries, 0),
 		entryRole: ratio("", schema.Duration, schema.Entries, 0),
 	},
-	ExitRate:      {exitRole: ratio("100 * ", schema.Exits, schema.Pageviews, 1)},
-	TimeOnPage:    {pageRole: ratio("0.001 * ", schema.EngagedMS, schema.EngagedVisits, 0)},
-	ScrollDepth:   {pageRole: ratio("", schema.ScrollPercent, schema.ScrollVisits, 0)},
-	Drops:         {dropRole: sum(schema.Events)},
+	ExitRate:    {exitRole: ratio("100 * ", schema.Exits, schema.Pageviews, 1)},
+	TimeOnPage:  {pageRole: ratio("0.001 * ", schema.EngagedMS, schema.EngagedVisits, 0)},
+	ScrollDepth: {pageRole: ratio("", schema.ScrollPercent, schema.ScrollVisits, 0)},
+	Drops:       {dropRole: sum(schema.Events)},
+	// Of the events that have an amount: see revenueColumn.
+	TotalRevenue:   {eventRole: sum(schema.Revenue)},
+	AverageRevenue: {eventRole: ratio("", schema.Revenue, schema.Events, 0)},
+
 	TimeOnPageP50: {pageRole: percentile("0.5")},
 	TimeOnPageP75: {pageRole: percentile("0.75")},
 	TimeOnPageP90: {pageRole: percentile("0.9")},
@@ -127,6 +131,9 @@ func (p *plan) checkBuckets() error {
 
 // checkMetric refuses what the cube cannot answer exactly.
 func (p *plan) checkMetric(m Metric) error {
+	if isRevenue(m) {
+		return p.checkRevenue(m)
+	}
 	f := p.formula(m)
 	if f == nil {
 		return invalid("metrics", "%s is not defined %s", m, p.undefined(m))
@@ -252,6 +259,9 @@ func (p *plan) checkOpen(m Metric) error {
 	case p.role == eventRole && slices.Contains(open, schema.Path):
 		return invalid("metrics", "%s of an event on several pages together is not kept: who did it on two of them would count twice. "+
 			"Group by event:page, filter by one page (is), or ask for events", m)
+	case len(p.open(schema.NextAspect)) > 0:
+		return invalid("metrics", "%s of several next pages together is not kept: who went to two of them would count twice. Group by "+
+			"%s, filter by one (is), or ask for events", m, nextPage)
 	case p.role == pageRole && slices.Contains(open, schema.Path):
 		return invalid("metrics", "%s of several pages together is not kept: who saw two of them would count twice. Group by "+
 			"event:page, filter by one page (is), or ask for pageviews", m)

@@ -11,6 +11,7 @@
 //
 //	reading         dimensions                             visitors        visits   bounce_rate, visit_duration  also
 //	page            event:page, event:hostname             visitors        visits   of visits that entered here  pageviews, events
+//	                event:next_page                        visitors        –        –                            events
 //	entry           visit:entry_page(_hostname)            entry_visitors  entries  of visits that entered here
 //	exit            visit:exit_page(_hostname)             exit_visitors   exits    –                            exit_rate
 //	event           event:name, event:goal, event:props:*  visitors        visits   –                            events
@@ -41,6 +42,23 @@
 //
 // conversion_rate is the row's visitors as a share of all visitors that the question leaves when its goals and properties are
 // taken out; group_conversion_rate as a share of those in the same group (source, day, hour, …).
+//
+// # Revenue
+//
+// A goal that is an event may have a currency. The amounts that its events carry in that currency are counted from then on, in minor
+// units, so that sums are exact: total_revenue is their sum, average_revenue their mean over the events that had one; both are
+// null, with a warning, for goals without a currency and for several currencies together. Amounts in another currency are not
+// counted: nothing is converted.
+//
+// # Transitions
+//
+// event:next_page, our own, is the page that a visit saw next after that of event:page: visitors is who went from the one to the
+// other, events how often it was done. A reload goes nowhere. Pairs of pages of fewer than k visitors a day are under (other).
+//
+// # Funnels
+//
+// [Engine.Funnel] answers how many visitors took the steps of a funnel that the site's owner declared, by the rules of
+// [schema.Funnel], and how long they needed. It is counted from its declaration on, by the day, and cannot be filtered.
 //
 // # Engagement
 //

@@ -19,6 +19,7 @@ type goalPlan struct {
 	events   []*schema.Goal
 	pages    []*schema.Goal
 	pageCube *schema.Cube // nil without pages
+	revenue  bool         // also the amounts of events, which are counted under a name of their own
 }
 
 // one reports whether each row is about one goal.
@@ -171,6 +172,9 @@ func (g *goalPlan) where(w *writer, events *schema.Cube) string {
 	var names, paths []string
 	for _, goal := range g.events {
 		names = append(names, goal.Key())
+		if g.revenue && goal.Currency != "" {
+			names = append(names, goal.RevenueKey())
+		}
 	}
 	for _, goal := range g.pages {
 		paths = append(paths, goal.Page)
@@ -193,6 +197,9 @@ func (g *goalPlan) column(w *writer) string {
 	var keys, names []string
 	for _, goal := range slices.Concat(g.events, g.pages) {
 		keys, names = append(keys, goal.Key()), append(names, goal.Name)
+		if g.revenue && goal.Currency != "" {
+			keys, names = append(keys, goal.RevenueKey()), append(names, goal.Name)
+		}
 	}
 	w.params["goal_keys"], w.params["goal_names"] = strings.Join(keys, unit), strings.Join(names, unit)
 	key := "event"
@@ -204,13 +211,18 @@ func (g *goalPlan) column(w *writer) string {
 
 // sum is the sum of a counter. How often a page was seen is how often the goal was reached that its view is.
 func (p *plan) sum(m schema.Metric) string {
+	count := m.String()
 	switch {
 	case p.goals == nil || m != schema.Events || len(p.goals.pages) == 0:
-		return fmt.Sprintf("sum(%s)", m)
 	case len(p.goals.events) == 0:
-		return fmt.Sprintf("sum(%s)", schema.Pageviews)
+		count = schema.Pageviews.String()
+	default:
+		count = fmt.Sprintf("if(cube = '%s', %s, %s)", p.goals.pageCube.Name, schema.Pageviews, schema.Events)
 	}
-	return fmt.Sprintf("sum(if(cube = '%s', %s, %s))", p.goals.pageCube.Name, schema.Pageviews, schema.Events)
+	if p.goals != nil && p.goals.revenue {
+		count = fmt.Sprintf("if(%s, 0, %s)", isRevenueRow, count)
+	}
+	return "sum(" + count + ")"
 }
 
 // checkGoals refuses to add up goals.

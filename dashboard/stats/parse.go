@@ -133,8 +133,6 @@ func parseMetrics(q *Query, raw json.RawMessage) error {
 		}
 		m := Metric(name)
 		switch {
-		case slices.Contains(unkeptMetrics, name):
-			return invalid("metrics", "%s is not counted here yet. Use %s", name, metricList())
 		case !slices.Contains(allMetrics, m):
 			return invalid("metrics", "%q is not a metric. Use %s", name, metricList())
 		case slices.Contains(q.Metrics, m):

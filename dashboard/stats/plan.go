@@ -115,6 +115,9 @@ func (p *plan) findCube(w *wants) (err error) {
 	if err := w.addMeasure(p.query.Metrics, p.role); err != nil {
 		return err
 	}
+	if err := w.addNext(); err != nil {
+		return err
+	}
 	if err := p.addGoals(w); err != nil {
 		return err
 	}

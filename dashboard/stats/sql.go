@@ -157,6 +157,9 @@ func (p *plan) metricColumn(w *writer, m Metric) string {
 	if f.share != "" {
 		return percentileColumn(f.share)
 	}
+	if isRevenue(m) {
+		return p.revenueColumn(m)
+	}
 	if !f.ratio {
 		return p.counted(m, f)
 	}
@@ -229,7 +232,10 @@ func (p *plan) groups() string {
 			column = f.den
 		}
 		condition := p.sum(column) + " != 0"
-		if !f.ratio {
+		switch {
+		case isRevenue(m): // of an event without an amount it is null, and not left out
+			condition = p.sum(schema.Events) + " != 0"
+		case !f.ratio:
 			condition = p.counted(m, f) + " != 0"
 		}
 		if !slices.Contains(counted, condition) {

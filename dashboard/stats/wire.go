@@ -37,11 +37,7 @@ const (
 var allMetrics = []Metric{
 	Visitors, Visits, Pageviews, ViewsPerVisit, BounceRate, VisitDuration, Events, Percentage, ExitRate, TimeOnPage, ScrollDepth,
 	ConversionRate, GroupConversionRate, TimeOnPageP50, TimeOnPageP75, TimeOnPageP90, Drops,
-}
-
-// unkeptMetrics are names that Plausible knows and that are not counted here.
-var unkeptMetrics = []string{
-	"average_revenue", "total_revenue",
+	TotalRevenue, AverageRevenue,
 }
 
 func metricList() string {
@@ -107,6 +103,7 @@ const (
 var attributes = []attribute{
 	{"event:page", schema.Path, pageRole, notSet, ""},
 	{"event:hostname", schema.Hostname, pageRole, notSet, ""},
+	{nextPage, schema.NextPath, pageRole, notSet, ""},
 	{"event:name", schema.EventName, eventRole, notSet, ""},
 	{goalDimension, schema.EventName, eventRole, notSet, ""},
 	{"visit:entry_page", schema.Path, entryRole, notSet, ""},
