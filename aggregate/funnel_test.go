@@ -1,7 +1,9 @@
 package aggregate_test
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -237,5 +239,29 @@ func TestFunnelsAllocateNothing(t *testing.T) {
 	allocs := testing.AllocsPerRun(5, count)
 	if allocs > 0 {
 		t.Errorf("%.0f allocations for %d events", allocs, len(events))
+	}
+}
+
+// TestFunnelDamage: a record of a funnel that makes no sense is refused at Open.
+func TestFunnelDamage(t *testing.T) {
+	cfg := testDay(t)
+	f := schema.Funnel{Name: "f", Steps: []schema.FunnelStep{{Page: "*"}, {Page: "/never"}}}
+	mem := &aggregate.HeapMemory{}
+	d := reopen(t, cfg, &schema.Declarations{Funnels: []schema.Funnel{f}}, mem)
+	d.Begin(1)
+	if _, err := d.Step(visit(cfg, 1), nil); err != nil {
+		t.Fatal(err)
+	}
+	const header = 128 + 6*720 // of the section
+	first := binary.LittleEndian.Uint64(mem.Bytes()[header+16:])
+	for name, at := range map[string]uint64{"a step after the last": first + 36, "a row that began after midnight": first + 11} {
+		b := slices.Clone(mem.Bytes())
+		if _, err := aggregate.Open(cfg, fixedMemory{b}); err != nil {
+			t.Fatal(err)
+		}
+		b[at] = 0xff
+		if _, err := aggregate.Open(cfg, fixedMemory{b}); err == nil {
+			t.Errorf("%s: opened", name)
+		}
 	}
 }
