@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"turf/aggregate"
+	"turf/schema"
 )
 
 // The limits of an event's body, those of Plausible's interface.
@@ -57,6 +58,8 @@ type body struct {
 	engagedMS int64
 	// webdriver: the sender found navigator.webdriver, so a program drives the browser.
 	webdriver bool
+	// revenue is the zero value where there is none that is valid.
+	revenue schema.Money
 	// keyed: the sender has an ingest key, so that it is believed about its visitor: address and agent.
 	keyed bool
 	addr  netip.Addr
@@ -86,6 +89,7 @@ var keys = map[string]func(b *body, j *jsonReader) error{
 	"h": (*body).readHash, "hashMode": (*body).readHash,
 	"webdriver": (*body).readWebdriver,
 	"sd":        (*body).readScroll, "e": (*body).readEngaged,
+	"$": (*body).readRevenue, "revenue": (*body).readRevenue,
 	"ip": (*body).readAddress, "ua": (*body).readAgent, "user_agent": (*body).readAgent,
 }
 
@@ -291,6 +295,46 @@ func (b *body) readAgent(j *jsonReader) (err error) {
 		return j.skip(1)
 	}
 	b.agent, err = readString(j, "user_agent")
+	return err
+}
+
+// readRevenue reads an amount of money: {"currency": "EUR", "amount": 12.50}, the amount as a number or as text; or a string that is
+// the JSON of one. What is no such amount is as if it were not there.
+func (b *body) readRevenue(j *jsonReader) error {
+	b.revenue = schema.Money{}
+	switch j.peek() {
+	case '{':
+		return b.readMoney(j)
+	case '"':
+		text, err := j.text()
+		if err != nil {
+			return err
+		}
+		inner := jsonReader{s: text}
+		if b.readMoney(&inner) != nil || !inner.end() {
+			b.revenue = schema.Money{}
+		}
+		return nil
+	}
+	return j.skip(1)
+}
+
+func (b *body) readMoney(j *jsonReader) error {
+	var currency, amount string
+	err := j.object(func(key string) error {
+		text, _, ok, err := j.value()
+		switch {
+		case err != nil || !ok:
+		case key == "currency":
+			currency = text
+		case key == "amount":
+			amount = text
+		}
+		return err
+	})
+	if err == nil {
+		b.revenue, _ = schema.ParseMoney(strings.ToUpper(currency), strings.TrimSpace(amount))
+	}
 	return err
 }
 

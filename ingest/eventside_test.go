@@ -186,9 +186,23 @@ func testInteractive(t *testing.T) {
 			t.Errorf("%s: %v", body, sums)
 		}
 	}
-	for _, revenue := range []string{`{"currency":"EUR","amount":"12.50"}`, `{"currency":"EUR","amount":12.5}`, `{"currency":"?","amount":{}}`, `5`, `null`} {
-		s.acceptOne(t, `{"n":"Buy","u":"https://example.com/","$":`+revenue+`}`)
-		s.acceptOne(t, `{"n":"Buy","u":"https://example.com/","revenue":`+revenue+`}`)
+	euros := schema.Money{Currency: "EUR", Minor: 1250}
+	for revenue, want := range map[string]schema.Money{
+		`{"currency":"EUR","amount":"12.50"}`: euros, `{"currency":"EUR","amount":12.5}`: euros,
+		`{"amount":1.25e1,"currency":"eur","x":[1]}`: euros,
+		`"{\"currency\":\"EUR\",\"amount\":12.5}"`:   euros,
+		`{"currency":"JPY","amount":"-3"}`:           {Currency: "JPY", Minor: -3},
+		`{"currency":"?","amount":{}}`:               {},
+		`{"currency":"EUR","amount":"twelve"}`:       {},
+		`{"currency":"EUR","amount":1e99}`:           {},
+		`{"currency":"EUR"}`:                         {}, `5`: {}, `null`: {}, `"12"`: {}, `[{"currency":"EUR","amount":1}]`: {},
+	} {
+		for _, key := range []string{"$", "revenue"} {
+			ev := s.acceptOne(t, `{"n":"Buy","u":"https://example.com/","`+key+`":`+revenue+`}`)
+			if ev.Revenue != want {
+				t.Errorf("%s %s is %v, want %v", key, revenue, ev.Revenue, want)
+			}
+		}
 	}
 }
 

@@ -238,7 +238,7 @@ func (s *Steps) cleanEvent(h *hit) (DropReason, error) {
 		}
 	}
 	if ev.Kind == aggregate.Custom {
-		ev.Passive = h.body.passive
+		ev.Passive, ev.Revenue = h.body.passive, h.body.revenue
 		ev.Values[schema.EventName] = cleanText(h.body.name)
 		if h.body.name == nameNotFound && !hasProp(ev.Props, propPath) {
 			ev.Props = setProp(ev.Props, propPath, schema.CleanValue(ev.Values[schema.Path]))

@@ -3,8 +3,10 @@ package browsertest
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"sync"
 	"testing"
 	"time"
@@ -30,6 +32,8 @@ var names = []string{"chromium", "chromium-browser", "google-chrome", "headless-
 type Tab struct {
 	T   *testing.T
 	ctx context.Context
+	// Agent is the user agent of the browser: that of Chrome with a window.
+	Agent string
 	// quiet is whether what the page writes to the console is no error.
 	mu    sync.Mutex
 	quiet bool
@@ -53,8 +57,9 @@ func Open(t *testing.T) *Tab {
 	if path == "" {
 		t.Skip("no Chromium is installed (scripts/setup tests), so no page can be looked at")
 	}
+	agent := agentOf(t, path)
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.DisableGPU,
-		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true),
+		chromedp.UserAgent(agent), chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("host-resolver-rules", "MAP * 127.0.0.1"), chromedp.Flag("enable-automation", false),
 		chromedp.Flag("disable-blink-features", "AutomationControlled"),
@@ -68,14 +73,31 @@ func Open(t *testing.T) *Tab {
 	t.Cleanup(cancel)
 	ctx, stop := chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(stop)
-	return newTab(t, ctx)
+	return newTab(t, ctx, agent)
 }
 
-func newTab(t *testing.T, parent context.Context, options ...chromedp.ContextOption) *Tab {
+// agentOf is the user agent that a browser with a window has; a headless one's says what it is, as a robot's. It is set
+// for the whole browser, since what is set for a tab is not in what a page sends when it is left. Its version is the
+// browser's own, which is also in the client hints.
+func agentOf(t *testing.T, path string) string {
+	t.Helper()
+	out, err := exec.Command(path, "--version").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	major := regexp.MustCompile(`\d+`).Find(out)
+	if major == nil {
+		t.Fatalf("%s --version says %q", path, out)
+	}
+	return fmt.Sprintf("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/%s.0.0.0 Safari/537.36",
+		major)
+}
+
+func newTab(t *testing.T, parent context.Context, agent string, options ...chromedp.ContextOption) *Tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(parent, options...)
 	t.Cleanup(cancel)
-	tab := &Tab{T: t, ctx: ctx}
+	tab := &Tab{T: t, Agent: agent, ctx: ctx}
 	if err := chromedp.Do(ctx); err != nil { // starts the browser, which is to outlive the time limits of steps
 		t.Fatal(err)
 	}
@@ -90,7 +112,7 @@ func newTab(t *testing.T, parent context.Context, options ...chromedp.ContextOpt
 // Another opens a second tab of the same browser, in front of this one.
 func (tab *Tab) Another() *Tab {
 	tab.T.Helper()
-	return newTab(tab.T, tab.ctx, chromedp.WithNewWindow(false))
+	return newTab(tab.T, tab.ctx, tab.Agent, chromedp.WithNewWindow(false))
 }
 
 // Front brings the tab to the front; the one that was there is hidden.
