@@ -3,6 +3,7 @@ package aggregate
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -403,7 +404,8 @@ func (d *Day) word(dim schema.Dimension, value string) word {
 	if n, ok := w.byValue[value]; ok {
 		return n
 	}
-	if len(w.values)-2 >= schema.Dimensions[dim].LimitPerDay && !(dim == schema.EventName && d.declared.events[value]) {
+	full := len(w.values)-2 >= schema.Dimensions[dim].LimitPerDay && !(dim == schema.EventName && d.declared.events[value])
+	if full || len(w.values) > math.MaxUint16 { // names of goals that were declared and removed all day long have no limit but this
 		return otherWord
 	}
 	value = string(append([]byte(nil), value...)) // the event's string may be a part of a larger one

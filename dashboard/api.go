@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"turf/dashboard/stats"
+	"turf/schema"
 )
 
 // Limits of requests.
@@ -26,17 +29,35 @@ func (d *Dashboard) query(w http.ResponseWriter, r *http.Request) (any, error) {
 		return nil, err
 	}
 	q, err := stats.Parse(body)
-	domain := ""
-	if err == nil {
-		domain = q.Site
-	}
-	site, err := d.reads(w, r, domain, err)
+	sites, err := d.readsAll(w, r, q, err)
 	if err != nil {
 		return nil, err
 	}
+	q.Include.Explain = q.Include.Explain || r.URL.Query().Get("explain") == "1"
 	ctx, cancel := context.WithTimeout(r.Context(), QuestionTimeout)
 	defer cancel()
-	return d.Stats.Answer(ctx, &site, q)
+	return d.Stats.AnswerSites(ctx, sites, q)
+}
+
+// readsAll is reads for each site of a question, which has several with commas between. q is nil where it could not be read.
+func (d *Dashboard) readsAll(w http.ResponseWriter, r *http.Request, q *stats.Query, broken error) ([]schema.Site, error) {
+	domains := []string{""}
+	if broken == nil {
+		domains = strings.Split(q.Site, ",")
+	}
+	if len(domains) > stats.MaxSites {
+		domains = domains[:1]
+		broken = &stats.InvalidError{Field: "site_id", Reason: fmt.Sprintf("at most %d sites can be added up", stats.MaxSites)}
+	}
+	var sites []schema.Site
+	for _, domain := range domains {
+		site, err := d.reads(w, r, strings.TrimSpace(domain), broken)
+		if err != nil {
+			return nil, err
+		}
+		sites = append(sites, site)
+	}
+	return sites, nil
 }
 
 // realtime answers with a bare number.
@@ -77,14 +98,24 @@ func (d *Dashboard) sites(_ http.ResponseWriter, r *http.Request) (any, error) {
 		Site     string `json:"site"`
 		Timezone string `json:"timezone"`
 		Goals    int    `json:"goals,omitempty"`
+		// Funnels are the names of the site's funnels.
+		Funnels []string `json:"funnels,omitempty"`
 	}
 	sites := []site{}
 	for _, s := range d.Sites.List() {
 		if v.sees(s.ID) {
-			sites = append(sites, site{s.Domain, s.Timezone, len(s.Goals)})
+			sites = append(sites, site{s.Domain, s.Timezone, len(s.Goals), funnelNames(&s)})
 		}
 	}
 	return sites, nil
+}
+
+// combinations says what can be asked for together, so that the page can tell before somebody asks.
+func (d *Dashboard) combinations(_ http.ResponseWriter, r *http.Request) (any, error) {
+	if _, err := d.viewer(r); err != nil {
+		return nil, err
+	}
+	return stats.Combinations(), nil
 }
 
 // login opens a session and gives the browser its cookie.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -287,7 +289,8 @@ func TestOpen(t *testing.T) {
 	}
 	for name, value := range map[string]string{
 		"X-Forwarded-For": "192.0.2.1", "Forwarded": "for=192.0.2.1", "X-Real-IP": "192.0.2.1", "Via": "1.1 proxy",
-		"X-Forwarded-Host": "stats.example.com",
+		"X-Forwarded-Host": "stats.example.com", "X-Forwarded-Proto": "https", "X-Forwarded-Port": "443",
+		"CF-Connecting-IP": "192.0.2.1", "X-Plausible-IP": "192.0.2.1", "Referer": "https://stats.example.com/example.com",
 	} {
 		w.run(t, ask("passed on with "+name, 401, map[string]string{name: value}))
 	}
@@ -306,6 +309,9 @@ func TestOpen(t *testing.T) {
 			headers: with(key("one"), "Host", "stats.example.com"),
 		},
 	})
+	if answer := rawRequest(t, strings.TrimPrefix(w.url, "http://"), "GET /api/me HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"); !strings.Contains(answer, " 401 ") {
+		t.Errorf("nginx passed on, as it does unless told otherwise: %s", answer)
+	}
 	nobody := func(schema.SiteID) int { return 0 }
 	d, err := New(Config{Open: true, Sites: noSites{}, Stats: &stats.Engine{}, Access: w.access, Active: nobody})
 	must(t, err)
@@ -413,12 +419,30 @@ func TestDocumentsHoldNoSecret(t *testing.T) {
 			}
 		}
 	}
-	for _, secret := range []string{w.oneKey, w.allKey, w.sessions["ada"], password, strconv.Quote(password)} {
+	for _, secret := range []string{w.oneKey, w.allKey, w.sitesKey, w.sessions["ada"], password, strconv.Quote(password)} {
 		if strings.Contains(all.String(), secret) {
 			t.Errorf("stored: %s", secret)
 		}
 	}
-	if n := strings.Count(all.String(), "\n"); n != 3+1+1+2 {
+	if n := strings.Count(all.String(), "\n"); n != 5+1+1+2 {
 		t.Errorf("%d documents:\n%s", n, all.String())
 	}
+}
+
+// rawRequest is the answer to what is sent as it stands.
+func rawRequest(t *testing.T, address, request string) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(answer)
 }

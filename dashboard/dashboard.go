@@ -3,9 +3,11 @@
 //	POST /api/v2/query                           a question of package stats; Plausible's stats API v2
 //	GET  /api/v1/stats/realtime/visitors         visitors of the last five minutes, a bare integer
 //	GET  /api/v1/stats/{aggregate,timeseries,breakdown}  Plausible's older stats API v1
+//	GET  /api/stats/funnels                      a site's funnels, and how many visitors took their steps; our own
 //	…    /api/v1/sites…                          Plausible's Sites API: sites and their goals
 //	GET  /api/openapi.yaml                       what of this programs may call
 //	GET  /api/me, /api/sites                     for the page: who is looking, and at what there is to look
+//	GET  /api/combinations                       for the page: which dimensions can be asked for together
 //	POST /api/login, /api/logout                 for the page
 //	GET  /share/DOMAIN?auth=TOKEN                a link to one site for whoever has it
 //	GET  everything else                         the page of package web; not below /api/ and /js/
@@ -97,9 +99,11 @@ func (d *Dashboard) Register(e *echo.Echo) {
 	d.route(e, http.MethodGet, realtimePath, d.realtime)
 	d.route(e, http.MethodGet, "/api/me", d.me)
 	d.route(e, http.MethodGet, "/api/sites", d.sites)
+	d.route(e, http.MethodGet, "/api/combinations", d.combinations)
 	d.route(e, http.MethodPost, "/api/login", d.login)
 	d.route(e, http.MethodPost, "/api/logout", d.logout)
 	d.registerV1(e)
+	d.registerFunnels(e)
 	d.registerSites(e)
 	e.GET(sharePrefix+":site", d.share)
 	d.registerOpenAPI(e)

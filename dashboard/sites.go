@@ -317,15 +317,15 @@ func (d *Dashboard) deleteSite(p *provisioning) (any, error) {
 
 // goalAnswer is a goal on the wire. scroll_threshold is how much of the page must be seen, in percent; -1: a view is enough.
 type goalAnswer struct {
-	ID      string            `json:"id"`
-	Name    string            `json:"display_name"`
-	Type    string            `json:"goal_type"` // event or page
-	Event   *string           `json:"event_name"`
-	Page    *string           `json:"page_path"`
-	Scroll  int               `json:"scroll_threshold"`
-	Props   map[string]string `json:"custom_props"`
-	Since   *time.Time        `json:"counted_since,omitempty"` // our own; missing where it is always counted
-	Domain  string            `json:"domain,omitempty"`
+	ID     string            `json:"id"`
+	Name   string            `json:"display_name"`
+	Type   string            `json:"goal_type"` // event or page
+	Event  *string           `json:"event_name"`
+	Page   *string           `json:"page_path"`
+	Scroll int               `json:"scroll_threshold"`
+	Props  map[string]string `json:"custom_props"`
+	Since  *time.Time        `json:"counted_since,omitempty"` // our own; missing where it is always counted
+	Domain string            `json:"domain,omitempty"`
 }
 
 func tellGoal(g *schema.Goal) goalAnswer {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
 )
 
 // TestSitesAPI: sites are made, changed and removed as with Plausible's.
@@ -188,4 +187,3 @@ func TestSitesAPIOff(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.Provision = nil })
 	w.run(t, []scenario{{name: "off", request: "GET /api/v1/sites", headers: key("sites"), status: 404, want: []string{"does not change sites"}}})
 }
-

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -56,16 +57,32 @@ func (d *Dashboard) viewer(r *http.Request) (viewer, error) {
 	return viewer{shared: share.Site}, nil
 }
 
+// passedOnHeaders are set by proxies and by nobody else.
+var passedOnHeaders = []string{
+	"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Real-Ip",
+	"X-Plausible-Ip", "Cf-Connecting-Ip",
+}
+
 // fromHere reports whether the request comes from this machine, and was meant for it. The Host must be a loopback
 // name, or a page of any origin could have its own name point to this machine and read the answers as its own (DNS
-// rebinding). A request that a proxy passed on may come from anywhere.
+// rebinding); so must be what the browser names as the page that asks. A request that a proxy passed on may come from
+// anywhere: some proxies say so in a header, and nginx speaks HTTP/1.0 to the server behind it unless told otherwise. One that
+// hides all of this cannot be told; whoever sets up a proxy makes a user first, and says --trusted-proxy.
 func fromHere(r *http.Request) bool {
-	for _, passedOn := range []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip"} {
-		if r.Header.Get(passedOn) != "" {
+	for _, name := range passedOnHeaders {
+		if r.Header.Get(name) != "" {
 			return false
 		}
 	}
-	return socketAddr(r).IsLoopback() && isLoopbackHost(r.Host)
+	for _, name := range []string{"Origin", "Referer"} {
+		if page := r.Header.Get(name); page != "" {
+			u, err := url.Parse(page)
+			if err != nil || u.Host != "" && !isLoopbackHost(u.Host) {
+				return false
+			}
+		}
+	}
+	return r.ProtoAtLeast(1, 1) && socketAddr(r).IsLoopback() && isLoopbackHost(r.Host)
 }
 
 // isLoopbackHost reads a Host header: localhost, a name below it, or a loopback address, with a port or without.

@@ -70,7 +70,7 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	w.clock.Store(start.Unix())
 	w.access = access.New(access.Config{Records: records, Now: w.now, KeyRequestsPerHour: testKeyRequests})
 	cfg := Config{
-		Sites:  sites, Provision: sites,
+		Sites: sites, Provision: sites,
 		Stats:  &stats.Engine{Runner: db, Now: w.now},
 		Access: w.access,
 		Active: func(id schema.SiteID) int { return map[schema.SiteID]int{1: 21}[id] },

@@ -139,11 +139,16 @@ func (a *Agents) Lookup(userAgent string) AgentInfo {
 			return e.info
 		}
 	}
-	a.parsing <- struct{}{}
-	info := a.parse(userAgent)
-	<-a.parsing
+	info := a.parseInTurn(userAgent)
 	set.put(&agentEntry{hash: h, info: info})
 	return info
+}
+
+// parseInTurn is parse, a few at a time.
+func (a *Agents) parseInTurn(agent string) AgentInfo {
+	a.parsing <- struct{}{}
+	defer func() { <-a.parsing }()
+	return a.parse(agent)
 }
 
 // put stores the entry in a free place, or in that of the first entry that was not used since it was last passed by.

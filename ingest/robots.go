@@ -152,8 +152,15 @@ func hasAnyPrefix(s string, prefixes []string) bool {
 	return false
 }
 
-// maxRobotNameBytes is the length of the longest name of a robot; what is longer is no name.
-const maxRobotNameBytes = 40
+// What is longer, or has more digits or parts, is no name of a robot: what tells one sender from all others (a host, a number of a
+// customer or a telephone) has them too, and is not kept. Of the words of the agent itself less is taken than of families, most
+// of which are on uap-core's list.
+const (
+	maxRobotNameBytes   = 32
+	maxRobotNameDigits  = 3
+	maxRobotFamilyParts = 4 // Google-HTTP-Java-Client
+	maxRobotWordParts   = 2 // Mail-Monitor
+)
 
 // robotWord is the word of an agent by which a robot names itself.
 var robotWord = regexp.MustCompile(`(?i)[a-z][a-z0-9_-]*(?:bot|crawler|spider|scraper|monitor|preview)[a-z0-9_-]*`)
@@ -164,30 +171,35 @@ var robotProduct = regexp.MustCompile(`(?i)(?:^|compatible; )([a-z][a-z0-9_-]*)`
 // robotName is a name for the robot: the family that uap-core knows, else the word by which it says so, else its
 // product, else "other". Of the agent's own words only such come through as look like a product's name.
 func robotName(agent, family string) string {
-	if family != "" && family != "Other" && isRobotName(family) {
+	if family != "" && family != "Other" && isRobotName(family, maxRobotFamilyParts) {
 		return family
 	}
-	if w := robotWord.FindString(agent); isRobotName(w) {
+	if w := robotWord.FindString(agent); isRobotName(w, maxRobotWordParts) {
 		return strings.Clone(w)
 	}
 	for _, m := range robotProduct.FindAllStringSubmatch(agent, -1) {
-		if w := m[1]; isRobotName(w) && !strings.EqualFold(w, "mozilla") && !strings.EqualFold(w, "compatible") {
+		if w := m[1]; isRobotName(w, maxRobotWordParts) && !strings.EqualFold(w, "mozilla") && !strings.EqualFold(w, "compatible") {
 			return strings.Clone(w)
 		}
 	}
 	return "other"
 }
 
-func isRobotName(s string) bool {
+func isRobotName(s string, maxParts int) bool {
 	if len(s) < 3 || len(s) > maxRobotNameBytes {
 		return false
 	}
+	digits, parts := 0, 1
 	for _, c := range []byte(s) {
 		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == ' ', c == '_', c == '-':
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z':
+		case '0' <= c && c <= '9':
+			digits++
+		case c == ' ', c == '_', c == '-':
+			parts++
 		default:
 			return false
 		}
 	}
-	return true
+	return digits <= maxRobotNameDigits && parts <= maxParts && !isPersonal(s)
 }

@@ -43,3 +43,25 @@ func TestRobotSign(t *testing.T) {
 		}
 	}
 }
+
+// The name of a robot is stored (P1): of its agent comes through what names a product, and nothing that tells one sender from all
+// others of the kind.
+func TestRobotNames(t *testing.T) {
+	for agent, want := range map[string]string{
+		"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)": "Googlebot",
+		"Mozilla/5.0 (compatible; SemrushBot/7~bl; +http://www.semrush.com/bot)":   "SemrushBot",
+		"360Spider(compatible; HaosouSpider;)":                                     "360Spider",
+		"Google-HTTP-Java-Client/1.42 (gzip)":                                      "Google-HTTP-Java-Client",
+		"curl/8.5.0":                                                               "curl",
+		"Our-Monitor/1.0":                                                          "Our-Monitor",
+		"jan-de-vries-0612345678-monitor/1.0":                                      "other",
+		"Mozilla/5.0 (compatible; host-nl-ams-17-customer4711-monitor/1.0)":        "other",
+		"f47ac10b-58cc-4372-a567-0e02b2c3d479-bot":                                 "other",
+		"node88231bot/2":                                                           "other",
+		"j.devries@example.com-bot":                                                "com-bot",
+	} {
+		if got := testAgents(t).Lookup(agent); got.Robot != want {
+			t.Errorf("%s: %q, want %q", agent, got.Robot, want)
+		}
+	}
+}

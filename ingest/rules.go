@@ -243,7 +243,7 @@ func (s *Steps) script(id string) (tracker.Options, bool) {
 	if err != nil {
 		return tracker.Options{}, false
 	}
-	o := tracker.Options{Parts: tracker.Default}
+	o := tracker.Options{Parts: tracker.Default, Domain: site.Domain}
 	if r != nil {
 		o.Parts |= r.parts
 		if r.strict {

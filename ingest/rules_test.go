@@ -223,6 +223,9 @@ func TestScriptOfSettings(t *testing.T) {
 	if text := has(settings, "/js/pa-example.com.js"); !strings.Contains(text, "outboundLinks") || strings.Contains(text, "fileDownloads:1") {
 		t.Errorf("/js/pa-example.com.js: %.300s", text)
 	}
+	if text := has(nil, "/js/turf-EXAMPLE.com.js"); !strings.Contains(text, `"example.com"`) {
+		t.Errorf("a tag without data-domain counts for the page's host: %.300s", text)
+	}
 	strict := has(&schema.Settings{Profile: "strict"}, "/js/turf-example.com.js")
 	if strings.Contains(strict, "localStorage") || !strings.Contains(has(nil, "/js/turf-example.com.js"), "localStorage") {
 		t.Error("the strict profile's script stores something")

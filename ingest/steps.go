@@ -125,9 +125,13 @@ func (s *Steps) run(h *hit) (DropReason, error) {
 // findSite finds the site by its name, in any case.
 func (s *Steps) findSite(h *hit) (DropReason, error) {
 	if h.site.ID == 0 {
-		ok := false
+		domain, ok := strings.ToLower(h.domain), false
 		if s.sites != nil {
-			h.site, ok = s.sites(strings.ToLower(h.domain))
+			h.site, ok = s.sites(domain)
+			// The host of a URL may have a port that is not part of the site's name.
+			if host, _, hasPort := strings.Cut(domain, ":"); !ok && hasPort {
+				h.site, ok = s.sites(host)
+			}
 		}
 		if !ok {
 			return DropUnknownSite, nil

@@ -46,6 +46,7 @@ func TestStepsDrop(t *testing.T) {
 	}{
 		"a page view":        {func(*hit) {}, Passed},
 		"site in any case":   {func(h *hit) { h.domain = "Example.COM" }, Passed},
+		"site with a port":   {func(h *hit) { h.domain = "example.com:8080" }, Passed},
 		"unknown site":       {func(h *hit) { h.domain = "example.net" }, DropUnknownSite},
 		"part of a site":     {func(h *hit) { h.domain = "ample.com" }, DropUnknownSite},
 		"robot":              {func(h *hit) { h.client.id().agent = robotAgent }, DropRobot},

@@ -42,8 +42,10 @@ func (a *app) goalAddCommand() *cobra.Command {
 		Use:   "add --event NAME | --page PATH",
 		Short: "Declare a goal",
 		Long: `Declares a goal: a custom event of that name, or the view of a page. A * in PATH stands for any characters. With --scroll so
-many percent of the page must be seen. --name is how the goal is called; without it, by what it is.`,
+many percent of the page must be seen. --name is how the goal is called; without it, by what it is. With --currency the amounts
+that the event carries in that currency are added up, from then on: total_revenue and average_revenue. Nothing is converted.`,
 		Example: `  turf goal add --site example.com --event Signup
+  turf goal add --site example.com --event Purchase --currency EUR
   turf goal add --site example.com --page '/blog/*' --scroll 75 --name "Read an article"`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -66,6 +68,7 @@ many percent of the page must be seen. --name is how the goal is called; without
 	f.StringVar(&g.Event, "event", "", "`NAME` of the custom event")
 	f.StringVar(&g.Page, "page", "", "`PATH` of the page, or of all pages that it fits")
 	f.IntVar(&g.Scroll, "scroll", 0, "how many `percent` of the page must be seen, 1 to 100")
+	f.StringVar(&g.Currency, "currency", "", "`CODE` of the currency of the event's amounts, such as EUR")
 	f.StringVar(&g.Name, "name", "", "`NAME` of the goal")
 	cmd.MarkFlagsMutuallyExclusive("event", "page")
 	cmd.MarkFlagsOneRequired("event", "page")
@@ -130,6 +133,8 @@ func (a *app) goalRemoveCommand() *cobra.Command {
 // goalText is what a goal is, in words.
 func goalText(g *schema.Goal) string {
 	switch {
+	case g.Currency != "":
+		return "the event " + g.Event + ", with amounts in " + g.Currency
 	case g.Event != "":
 		return "the event " + g.Event
 	case g.Scroll > 0:

@@ -154,7 +154,7 @@ func (s *server) routes() (*echo.Echo, error) {
 	board, err := dashboard.New(dashboard.Config{
 		Sites: s.in.sites, Stats: &stats.Engine{Runner: s.in.db, Now: time.Now}, Access: s.in.access,
 		Provision: provision{s.in.sites, s.in},
-		Active: s.in.pipe.Active, Open: s.open, ClientAddr: collector.ClientAddr, PlaceNote: s.lookups.placeNote(), Log: s.log,
+		Active:    s.in.pipe.Active, Open: s.open, ClientAddr: collector.ClientAddr, PlaceNote: s.lookups.placeNote(), Log: s.log,
 	})
 	if err != nil {
 		return nil, err

@@ -235,7 +235,7 @@ func (in *instance) verifyValues(ctx context.Context, p *promise) error {
 }
 
 // recordKinds are the kinds of documents that may be there; a kind of a site is followed by -NUMBER.
-var recordKinds = []string{"site", "key", "user", "session", "import"}
+var recordKinds = []string{"site", "key", "user", "session", "share", "import"}
 
 func (in *instance) verifyRecords(ctx context.Context, p *promise) error {
 	rows, err := in.db.Select(ctx, "SELECT DISTINCT kind, doc FROM records FINAL", nil)
@@ -251,7 +251,7 @@ func (in *instance) verifyRecords(ctx context.Context, p *promise) error {
 			p.broken("a document of the kind %q holds what looks like %s", row[0], what)
 		}
 	}
-	p.looked("%d documents (sites, keys, users, imports)", len(rows))
+	p.looked("%d documents (sites, keys, users, links, imports)", len(rows))
 	return nil
 }
 
@@ -338,9 +338,10 @@ func (in *instance) verifyAspects(ctx context.Context, p *promise) error {
 	return nil
 }
 
+// aspectsOf are the sides of a visit that the cube crosses. A histogram, the step of a funnel or the page that came next is none.
 func aspectsOf(c *schema.Cube) []string {
 	var names []string
-	for a := range schema.NumAspects {
+	for a := range schema.NumVisitAspects {
 		if c.HasAspect(a) {
 			names = append(names, a.String())
 		}

@@ -37,6 +37,8 @@ type Answer struct {
 type Result struct {
 	Metrics    []any `json:"metrics"`    // int64, float64, Revenue or nil
 	Dimensions []any `json:"dimensions"` // string; of visit:city, an int64 where the city has a GeoNames id
+	// Comparison is the row in the other span, where one was asked for and has it.
+	Comparison *Comparison `json:"comparison,omitempty"`
 }
 
 // Meta is what there is to say about the rows.
@@ -44,8 +46,10 @@ type Meta struct {
 	// ImportsIncluded is there when it was asked for, and always true: imported days are counters like all others.
 	ImportsIncluded bool               `json:"imports_included,omitempty"`
 	MetricWarnings  map[Metric]Warning `json:"metric_warnings,omitempty"`
-	TimeLabels     []string           `json:"time_labels,omitempty"`
-	TotalRows      *int64             `json:"total_rows,omitempty"`
+	TimeLabels      []string           `json:"time_labels,omitempty"`
+	TotalRows       *int64             `json:"total_rows,omitempty"`
+	// ComparisonRange is the span that the rows are compared with.
+	ComparisonRange *DateRange `json:"comparison_date_range,omitempty"`
 	// CountedSince is our own: when goals that were declared inside the span began to be counted, by name.
 	CountedSince map[string]string `json:"counted_since,omitempty"`
 	Explain      *Explanation      `json:"explain,omitempty"`
@@ -55,6 +59,10 @@ type Meta struct {
 type Explanation struct {
 	Cube  string `json:"cube"`
 	Grain string `json:"grain"`
+	// Rows is how many counters the cube has for the site and the span; the answer is made of no others.
+	Rows int64 `json:"rows"`
+	// Why says why no smaller cube answers. Empty: there is none.
+	Why string `json:"why,omitempty"`
 	statement
 }
 
@@ -77,6 +85,9 @@ func (e *Engine) Answer(ctx context.Context, site *schema.Site, q *Query) (*Answ
 	answer := &Answer{Query: p.echo(order)}
 	if answer.Results, err = p.results(values); err != nil {
 		return nil, fmt.Errorf("read the rows of cube %s: %w", p.cube.Name, err)
+	}
+	if err := e.compare(ctx, p, answer); err != nil {
+		return nil, err
 	}
 	if err := e.fillMeta(ctx, p, rows, &answer.Meta); err != nil {
 		return nil, err
@@ -122,7 +133,16 @@ func (e *Engine) fillMeta(ctx context.Context, p *plan, rows statement, meta *Me
 		meta.TimeLabels = p.timeLabels()
 	}
 	if include.Explain {
-		meta.Explain = &Explanation{p.cubeNames(), p.cube.Grain.String(), rows}
+		size := p.size()
+		found, err := e.Runner.Select(ctx, size.SQL, size.Params)
+		if err != nil {
+			return fmt.Errorf("count the counters of cube %s: %w", p.cube.Name, err)
+		}
+		n, err := integer(found, 0)
+		if err != nil {
+			return fmt.Errorf("count the counters of cube %s: %w", p.cube.Name, err)
+		}
+		meta.Explain = &Explanation{p.cubeNames(), p.cube.Grain.String(), n, p.why, rows}
 	}
 	if !include.TotalRows {
 		return nil

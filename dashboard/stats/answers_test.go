@@ -341,14 +341,19 @@ func (s *script) ask(question string) string {
 	}
 	var lines []string
 	for _, r := range answer.Results {
-		lines = append(lines, s.json(r.Dimensions)+" "+s.json(r.Metrics))
+		line := s.json(r.Dimensions) + " " + s.json(r.Metrics)
+		if c := r.Comparison; c != nil {
+			line += " was " + s.json(c.Dimensions) + " " + s.json(c.Metrics) + " change " + s.json(c.Change)
+		}
+		lines = append(lines, line)
 	}
 	for m, w := range answer.Meta.MetricWarnings {
 		w.Warning = ""
 		answer.Meta.MetricWarnings[m] = w
 	}
 	if answer.Meta.Explain != nil {
-		lines = append(lines, "cube "+answer.Meta.Explain.Cube)
+		x := answer.Meta.Explain
+		lines = append(lines, strings.TrimSpace(fmt.Sprintf("cube %s, %d rows. %s", x.Cube, x.Rows, x.Why)))
 		answer.Meta.Explain = nil
 	}
 	if meta := s.json(answer.Meta); meta != "{}" {

@@ -206,7 +206,7 @@ func (p *plan) checkPercentage() error {
 	if p.interval == timeHour {
 		return invalid("metrics", "percentage is a share of the visitors of whole days, and does not go with time:hour")
 	}
-	q := &Query{Site: p.query.Site, Metrics: []Metric{Visitors}, Filters: p.query.Filters}
+	q := &Query{Site: p.query.Site, Metrics: []Metric{Visitors}, Filters: p.query.Filters, also: p.query.also}
 	total, err := makePlan(q, p.site, p.span)
 	if err != nil {
 		return fmt.Errorf("percentage: the visitors of all rows together cannot be told: %w", err)

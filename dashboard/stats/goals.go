@@ -249,7 +249,7 @@ func (p *plan) checkConversion(m Metric) error {
 			GroupConversionRate)
 	}
 	left := func(name string) bool { return name != goalDimension && !strings.HasPrefix(name, propPrefix) }
-	q := &Query{Site: p.query.Site, Metrics: []Metric{Visitors}}
+	q := &Query{Site: p.query.Site, Metrics: []Metric{Visitors}, also: p.query.also}
 	for _, f := range p.query.Filters {
 		if left(f.Dimension) {
 			q.Filters = append(q.Filters, f)

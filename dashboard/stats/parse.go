@@ -3,8 +3,9 @@ package stats
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
-	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -221,8 +222,14 @@ func parseInclude(q *Query, raw json.RawMessage) error {
 			return err
 		}
 	}
+	if raw, ok := fields["comparisons"]; ok {
+		delete(fields, "comparisons")
+		if q.Include.Comparisons, err = parseComparisons(raw); err != nil {
+			return err
+		}
+	}
 	if name, unknown := first(fields); unknown {
-		return invalid("include", "unknown key %q. The keys are imports, time_labels, total_rows, explain", name)
+		return invalid("include", "unknown key %q. The keys are imports, time_labels, total_rows, comparisons, explain", name)
 	}
 	if q.Include.TimeLabels && !slices.ContainsFunc(q.Dimensions, isTime) {
 		return invalid("include", "time_labels needs a time dimension")
@@ -398,11 +405,35 @@ func parseValue(f *Filter, raw json.RawMessage) (string, error) {
 		return "", invalid("filters", "%q is not a country. Use two letters as NL, or visit:country_name", excerpt([]byte(v)))
 	}
 	if f.Op == Matches || f.Op == MatchesNot {
-		if _, err := regexp.Compile(v); err != nil {
+		if err := checkPattern(v); err != nil {
 			return "", invalid("filters", "%q is not a regular expression (RE2): %v", excerpt([]byte(v)), err)
 		}
 	}
 	return v, nil
+}
+
+// maxPatternRanges is how many ranges of characters a regular expression can have when its repetitions are written out. The
+// database refuses what takes more than some megabytes, which is several times that.
+const maxPatternRanges = 100_000
+
+// checkPattern refuses what is no regular expression, and what the database has no room for.
+func checkPattern(pattern string) error {
+	re, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return err
+	}
+	prog, err := syntax.Compile(re.Simplify())
+	if err != nil {
+		return err
+	}
+	ranges := 0
+	for i := range prog.Inst {
+		ranges += len(prog.Inst[i].Rune)/2 + 1
+	}
+	if ranges > maxPatternRanges {
+		return errors.New("its repetitions make it too large")
+	}
+	return nil
 }
 
 // isCountry reports whether visit:country can have the value.

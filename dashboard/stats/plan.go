@@ -22,6 +22,7 @@ type plan struct {
 	goals    *goalPlan // nil: the question is not about goals
 	// totals are the questions for what shares are of: of all rows together, or, for GroupConversionRate, by group.
 	totals map[Metric]*plan
+	why    string            // why no smaller cube serves
 	since  map[string]string // when goals began to be counted that were declared inside the span
 	// warnings are those that the question deserves; those that depend on the rows are added when they are read.
 	warnings map[Metric]Warning
@@ -122,10 +123,46 @@ func (p *plan) findCube(w *wants) (err error) {
 		return err
 	}
 	if p.goals != nil {
-		return p.goalCubes(w)
+		err = p.goalCubes(w)
+	} else {
+		p.cube, err = w.cube()
 	}
-	p.cube, err = w.cube()
+	if err == nil {
+		p.why = w.why(p.cube)
+	}
 	return err
+}
+
+// why says of the cubes that are smaller than the one that was found, and have a part of what is needed, why they do not serve.
+func (w *wants) why(found *schema.Cube) string {
+	var reasons []string
+	for i := range schema.Cubes {
+		c := &schema.Cubes[i]
+		var missing []string
+		has, surplus := 0, ""
+		for d, name := range w.names {
+			switch {
+			case name == "" && c.Has(schema.Dimension(d)) && !found.Has(schema.Dimension(d)):
+				surplus = schema.Dimensions[d].Title
+			case name == "":
+			case c.Has(schema.Dimension(d)):
+				has++
+			case !slices.Contains(missing, name):
+				missing = append(missing, name)
+			}
+		}
+		smaller := len(c.Dimensions) < len(found.Dimensions) || len(c.Dimensions) == len(found.Dimensions) && c.Grain > found.Grain
+		switch {
+		case has == 0 || !smaller || !c.OfVisits():
+		case len(missing) > 0:
+			reasons = append(reasons, c.Name+" has no "+enumerate(missing))
+		case w.hourly != "" && c.Grain != schema.Hourly:
+			reasons = append(reasons, c.Name+" is kept by the day")
+		default:
+			reasons = append(reasons, fmt.Sprintf("%s would count a visitor once for each %s", c.Name, surplus))
+		}
+	}
+	return strings.Join(reasons, "; ")
 }
 
 // addMeasure asks for a histogram when the metrics are read from one.

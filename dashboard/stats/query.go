@@ -28,6 +28,8 @@ type Query struct {
 	Order      []Order    `json:"order_by"` // empty: time, then the first metric, the largest first
 	Include    Include    `json:"include"`
 	Pagination Pagination `json:"pagination"`
+
+	also []schema.SiteID // sites that are added up with the one that is asked about
 }
 
 // Pagination is which of the rows are answered.
@@ -41,6 +43,8 @@ type Include struct {
 	Imports    bool `json:"imports,omitempty"` // changes no number: imported days are counters like all others
 	TimeLabels bool `json:"time_labels,omitempty"`
 	TotalRows  bool `json:"total_rows,omitempty"`
+	// Comparisons asks for the same numbers of another span too; nil: no.
+	Comparisons *Comparisons `json:"comparisons,omitempty"`
 	// Explain is our own: the cube and the SQL.
 	Explain bool `json:"explain,omitempty"`
 }

@@ -113,6 +113,16 @@ func (p *plan) count() statement {
 	return statement{sql, w.params}
 }
 
+// size is the statement for the number of counters among which the answer's are.
+func (p *plan) size() statement {
+	w := newWriter()
+	cubes := "cube = '" + p.cube.Name + "'"
+	if p.goals != nil && p.goals.pageCube != nil {
+		cubes = fmt.Sprintf("cube IN ('%s', '%s')", p.cube.Name, p.goals.pageCube.Name)
+	}
+	return statement{"SELECT toInt64(count())\n" + p.scope(w, cubes), w.params}
+}
+
 // dimensionColumns are the columns d0, d1, … in the question's order.
 func (p *plan) dimensionColumns(w *writer) []string {
 	var columns []string
@@ -199,13 +209,11 @@ func (p *plan) from(w *writer) string {
 	if p.goals != nil {
 		cube = p.goals.where(w, p.cube)
 	}
-	fmt.Fprintf(&b, "FROM counts\nWHERE site_id = %s AND %s\n", w.number("site", "UInt32", int64(p.site.ID)), cube)
-	fmt.Fprintf(&b, "  AND time >= toDateTime(%s, 'UTC') AND time < toDateTime(%s, 'UTC')\n",
-		w.number("from", "Int64", p.span.From.Unix()), w.number("to", "Int64", p.span.To.Unix()))
+	b.WriteString(p.scope(w, cube))
 	if p.prop != "" {
 		fmt.Fprintf(&b, "  AND prop = %s\n", w.value(p.prop))
 	}
-	if p.goals == nil && p.prop == "" && p.cube.Has(schema.EventName) {
+	if p.goals == nil && p.cube.Has(schema.EventName) {
 		b.WriteString("  AND position(event, '\\t') = 0\n") // no goals that are counted like events
 	}
 	for i := range p.query.Filters {
@@ -214,6 +222,20 @@ func (p *plan) from(w *writer) string {
 		}
 	}
 	return b.String()
+}
+
+// scope is FROM, and which site, cube and time.
+func (p *plan) scope(w *writer, cube string) string {
+	sites := "site_id = " + w.number("site", "UInt32", int64(p.site.ID))
+	if len(p.query.also) > 0 {
+		places := []string{w.number("site", "UInt32", int64(p.site.ID))}
+		for i, id := range p.query.also {
+			places = append(places, w.number("site"+strconv.Itoa(i+1), "UInt32", int64(id)))
+		}
+		sites = "site_id IN (" + strings.Join(places, ", ") + ")"
+	}
+	return fmt.Sprintf("FROM counts\nWHERE %s AND %s\n  AND time >= toDateTime(%s, 'UTC') AND time < toDateTime(%s, 'UTC')\n", sites, cube,
+		w.number("from", "Int64", p.span.From.Unix()), w.number("to", "Int64", p.span.To.Unix()))
 }
 
 // groups is GROUP BY and HAVING: rows in which nothing that was asked for is counted are left out.

@@ -2,6 +2,7 @@ package stats_test
 
 import (
 	"flag"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -114,7 +115,7 @@ func (s *script) askV1(kind string, fields []string) string {
 		lines = append(lines, s.json(answer.Results))
 	}
 	if answer.Explain != nil {
-		lines = append(lines, "cube "+answer.Explain.Cube)
+		lines = append(lines, fmt.Sprintf("cube %s, %d rows. %s", answer.Explain.Cube, answer.Explain.Rows, answer.Explain.Why))
 	}
 	if answer.Warning != "" {
 		about, _, _ := strings.Cut(answer.Warning, ":")

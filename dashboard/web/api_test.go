@@ -1,11 +1,13 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -34,12 +36,29 @@ type question struct {
 
 type result struct {
 	Metrics    []float64 `json:"metrics"`
-	Dimensions []string  `json:"dimensions"`
+	Dimensions []any     `json:"dimensions"`
 }
+
+// combinations are canned: a part of what the server says.
+var combinations = []map[string]any{
+	{"grain": "day", "dimensions": []string{"event:page", "visit:source", "visit:channel", "visit:utm_campaign"}},
+	{"grain": "day", "dimensions": []string{"event:page", "visit:country"}},
+	{"grain": "day", "dimensions": []string{"event:page", "event:goal"}},
+	{"grain": "day", "dimensions": []string{"visit:entry_page"}},
+	{"grain": "day", "dimensions": []string{"visit:exit_page"}},
+	{"grain": "day", "dimensions": []string{"visit:source", "visit:referrer"}},
+	{"grain": "day", "dimensions": []string{"visit:country", "visit:region", "visit:city"}},
+	{"grain": "day", "dimensions": []string{"visit:source", "visit:device", "visit:browser", "visit:os"}},
+	{"grain": "day", "dimensions": []string{"event:name", "visit:source"}},
+	{"grain": "hour", "dimensions": []string{"event:page"}},
+}
+
+// names are of codes that are canned values.
+var names = map[string]string{"2759794": "Amsterdam", "NL-NH": "North Holland"}
 
 const placeNote = "IP geolocation by Somebody (https://places.example/free), March 2026."
 
-const refusal = `event:page and event:name are not counted together; remove one, or declare a segment`
+const refusal = `event:page and visit:channel are not counted together; remove one`
 
 // values are the canned rows: each value's number of visitors.
 var values = map[string][]struct {
@@ -63,12 +82,16 @@ var values = map[string][]struct {
 	"visit:source":       {{"Direct / None", 600}, {"Google", 500}},
 	"visit:channel":      {{"Direct", 600}, {"Organic Search", 500}},
 	"visit:country":      {{"NL", 800}, {"(other)", 300}, {"DE", 134}},
-	"visit:city":         {{"2759794:Amsterdam", 400}},
+	"visit:city":         {{"2759794", 400}},
 	"visit:region":       {{"NL-NH", 410}, {"(other)", 20}},
 	"visit:exit_page":    {{"/thanks", 333}},
 	"visit:utm_campaign": {{"spring", 44}},
 	"visit:browser":      {{"Firefox", 700}},
 	"event:name":         {{"Signup", 33}},
+	"event:goal":         {{"Sign up", 30}, {"Read an article", 12}},
+	"event:next_page":    {{"/signup", 210}, {"(other)", 12}},
+	"drop:reason":        {{"robot", 1000}, {"datacenter", 200}, {"headless", 30}, {"ai_robot", 4}},
+	"drop:agent":         {{"GPTBot", 600}, {"(not set)", 34}},
 }
 
 // metricOf is the canned value of a metric where there are so many visitors.
@@ -82,8 +105,10 @@ func metricOf(metric string, visitors float64) float64 {
 		return 2.5
 	case "bounce_rate":
 		return 42
-	case "visit_duration":
+	case "visit_duration", "time_on_page":
 		return 75
+	case "conversion_rate":
+		return 2.5
 	}
 	return visitors
 }
@@ -128,11 +153,15 @@ func (a *cannedAPI) answer(r *http.Request) (int, any) {
 	case "/api/me":
 		return 200, map[string]string{"user": "ada", "place_note": placeNote}
 	case "/api/sites":
-		return 200, []map[string]string{
-			{"site": "example.com", "timezone": "Europe/Amsterdam"},
+		return 200, []map[string]any{
+			{"site": "example.com", "timezone": "Europe/Amsterdam", "goals": 2, "funnels": []string{"Checkout", "Reading"}},
 			{"site": "new.example", "timezone": "Asia/Kathmandu"},
 			{"site": "odd.example", "timezone": "Mars/Olympus_Mons"},
 		}
+	case "/api/combinations":
+		return 200, combinations
+	case "/api/stats/funnels":
+		return a.funnel(r)
 	case "/api/v1/stats/realtime/visitors":
 		return 200, map[string]int{"example.com": 7}[r.URL.Query().Get("site_id")]
 	case "/api/v2/query":
@@ -150,15 +179,15 @@ func (a *cannedAPI) answer(r *http.Request) (int, any) {
 
 func (a *cannedAPI) query(q question) (int, any) {
 	byPage := slices.ContainsFunc(q.Filters, func(f []json.RawMessage) bool { return string(f[1]) == `"event:page"` })
-	if byPage && slices.Contains(q.Dimensions, "event:name") {
+	if byPage && slices.Contains(q.Dimensions, "visit:channel") {
 		return 400, map[string]string{"error": refusal}
 	}
 	results := []result{}
-	add := func(visitors float64, dimensions ...string) {
+	add := func(visitors float64, dimensions ...any) {
 		if q.Site == "new.example" {
 			visitors = 0
 		}
-		r := result{Dimensions: dimensions}
+		r := result{Dimensions: append([]any{}, dimensions...)}
 		for _, m := range q.Metrics {
 			r.Metrics = append(r.Metrics, metricOf(m, visitors))
 		}
@@ -168,7 +197,7 @@ func (a *cannedAPI) query(q question) (int, any) {
 	case len(q.Dimensions) == 0:
 		add(1234)
 		if q.Site == "new.example" {
-			results = []result{{Metrics: make([]float64, len(q.Metrics)), Dimensions: []string{}}}
+			results = []result{{Metrics: make([]float64, len(q.Metrics)), Dimensions: []any{}}}
 		}
 	case strings.HasPrefix(q.Dimensions[0], "time:") && q.Site != "new.example":
 		labels, err := timeLabels(q)
@@ -180,9 +209,17 @@ func (a *cannedAPI) query(q question) (int, any) {
 		}
 	case q.Site != "new.example":
 		for _, v := range values[q.Dimensions[0]] {
-			if q.Pagination.Limit == 0 || len(results) < q.Pagination.Limit {
-				add(v.visitors, v.name)
+			if q.Pagination.Limit != 0 && len(results) >= q.Pagination.Limit {
+				continue
 			}
+			dimensions := []any{v.name}
+			if n, err := strconv.Atoi(v.name); err == nil {
+				dimensions[0] = n // the id of a city
+			}
+			if len(q.Dimensions) > 1 {
+				dimensions = append(dimensions, cmp.Or(names[v.name], v.name))
+			}
+			add(v.visitors, dimensions...)
 		}
 	}
 	meta := map[string]any{}

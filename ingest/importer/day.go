@@ -85,8 +85,8 @@ func (b *buffer) forget() {
 
 // sums counts what the day adds to the totals: all its hits together, less what earlier imports counted, each by itself. The
 // core gives the same counts for the same hits whatever the salt, so what was counted before is known exactly. full is how many
-// hits the core had no room for.
-func (b *buffer) sums(site schema.SiteID, loc *time.Location, k int) (rows []schema.Row, full int, err error) {
+// hits the core had no room for. stale: see guard.
+func (b *buffer) sums(site schema.SiteID, loc *time.Location, k int, stale bool) (rows []schema.Row, full int, err error) {
 	// Stable: hits of the same second stay in the order of the log.
 	slices.SortStableFunc(b.hits, func(a, c hit) int { return int(a.time - c.time) })
 	total := make(map[schema.Cell]schema.Deltas)
@@ -98,6 +98,9 @@ func (b *buffer) sums(site schema.SiteID, loc *time.Location, k int) (rows []sch
 		if _, err := core.count(total, true, func(h *hit) bool { return h.group == uint32(g) }); err != nil {
 			return nil, 0, err
 		}
+	}
+	if stale {
+		guard(total, k)
 	}
 	for cell, sums := range total {
 		if !sums.IsZero() {

@@ -70,7 +70,7 @@ func (s *memStore) Imports(_ context.Context, site schema.SiteID) (records []Rec
 	return records, s.call(func() {
 		for _, id := range slices.Sorted(maps.Keys(s.records)) {
 			if r := s.records[id]; r.Site == site {
-				r.Days = maps.Clone(r.Days)
+				r.Days, r.Digests = maps.Clone(r.Days), maps.Clone(r.Digests)
 				records = append(records, r)
 			}
 		}
@@ -79,7 +79,7 @@ func (s *memStore) Imports(_ context.Context, site schema.SiteID) (records []Rec
 
 func (s *memStore) PutImport(_ context.Context, r Record) error {
 	return s.call(func() {
-		r.Days = maps.Clone(r.Days)
+		r.Days, r.Digests = maps.Clone(r.Days), maps.Clone(r.Digests)
 		s.records[r.ID()] = r
 	})
 }

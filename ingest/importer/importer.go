@@ -167,10 +167,16 @@ func (im *imports) setName() {
 	var hashes []string
 	for _, l := range im.logs {
 		hashes = append(hashes, l.sha256)
-		l.record = Record{Site: im.cfg.Site.ID, SHA256: l.sha256, Bytes: l.bytes, Head: l.head, Days: map[string]string{}}
+		l.record = Record{
+			Site: im.cfg.Site.ID, SHA256: l.sha256, Bytes: l.bytes, Head: l.head,
+			Days: map[string]string{}, Digests: map[string]string{},
+		}
 		if n := len(l.prefixes); n > 0 && l.prefixes[n-1].SHA256 == l.sha256 {
 			l.record = l.prefixes[n-1]
-			l.record.Days = maps.Clone(l.record.Days)
+			l.record.Days, l.record.Digests = maps.Clone(l.record.Days), maps.Clone(l.record.Digests)
+			if l.record.Digests == nil {
+				l.record.Digests = map[string]string{}
+			}
 		}
 	}
 	im.name = hashes[0]
@@ -401,7 +407,9 @@ func (im *imports) closeDay(ctx context.Context, b *buffer) error {
 		return nil
 	}
 	site := &im.cfg.Site
-	rows, full, err := b.sums(site.ID, im.loc, site.K(b.day))
+	digests := b.digests()
+	stale := im.isStale(b.day, b.groups, digests)
+	rows, full, err := b.sums(site.ID, im.loc, site.K(b.day), stale)
 	if err != nil {
 		return err
 	}
@@ -424,11 +432,12 @@ func (im *imports) closeDay(ctx context.Context, b *buffer) error {
 		}
 	}
 	im.sum.Days++
+	digest := digestText(stale, digests)
 	for _, l := range im.logs {
 		if l.latest < b.day.Start(im.loc).Unix() {
 			continue // it has not reached the day
 		}
-		l.record.Days[b.day.String()] = im.name
+		l.record.Days[b.day.String()], l.record.Digests[b.day.String()] = im.name, digest
 		if err := im.put(ctx, l); err != nil {
 			return err
 		}

@@ -16,6 +16,8 @@ type Record struct {
 	// Days are the days that are in the totals ("2026-01-31"), each with the import that counted them: an import of several logs
 	// counts a visitor once who is in more than one of them.
 	Days map[string]string `json:"days"`
+	// Digests say what of each of Days was counted: see buffer.digests. "": it is not known any more.
+	Digests map[string]string `json:"digests,omitempty"`
 	// Running is the import that began to count this log and did not say that it ended. It goes on with the same logs only.
 	Running string `json:"running,omitempty"`
 }

@@ -104,7 +104,7 @@ var flavours = [...]string{Turf: "turf", Plausible: "legacy", PlausibleInit: "in
 type Options struct {
 	Flavour Flavour
 	Parts   Part
-	// Domain is the site that events are for; "" takes the tag's data-domain, and without that the page's host.
+	// Domain is the site that events are for where the tag has no data-domain; "" is then the page's host.
 	Domain string
 	// Endpoint is where events are posted; "" takes the tag's data-api, and without that /api/event of the script's
 	// own host.

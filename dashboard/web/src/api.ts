@@ -1,5 +1,6 @@
 // The server's HTTP interface. The only file that fetches.
 
+import type { Combination } from "./combine";
 import { type Filter, toWire, type WireFilter } from "./filters";
 import type { Metric } from "./metrics";
 import type { Span } from "./period";
@@ -7,12 +8,15 @@ import type { Span } from "./period";
 export interface Site {
   site: string;
   timezone: string;
+  goals?: number; // how many its owner declared
+  funnels?: string[]; // their names
 }
 
 /** Who is looking: a user who signed in, or anyone where the server asks for no password. */
 export interface Me {
   open?: boolean;
   user?: string;
+  shared?: boolean; // came by a link to one site
   place_note?: string; // where the places come from, and how old that is
 }
 
@@ -41,10 +45,10 @@ export interface Answer {
 }
 
 /** What there is to know of a metric's numbers: see meta.metric_warnings of the server's package stats. */
-export type Warning = "joined_tuples" | "small_groups_hidden";
+export type Warning = "joined_tuples" | "small_groups_hidden" | "counted_since";
 
 interface WireAnswer {
-  results: { metrics: (number | null)[]; dimensions: string[] }[];
+  results: { metrics: (number | null)[]; dimensions: (string | number)[] }[];
   meta?: { metric_warnings?: Partial<Record<Metric, { code: Warning }>> };
 }
 
@@ -98,6 +102,11 @@ export async function sites(signal?: AbortSignal): Promise<Site[]> {
   return ((await call("/api/sites", { signal: signal ?? null })) ?? []) as Site[];
 }
 
+/** What can be asked for together. */
+export async function combinations(): Promise<Combination[]> {
+  return ((await call("/api/combinations")) ?? []) as Combination[];
+}
+
 /** Visitors of the last five minutes. */
 export async function current(site: string, signal?: AbortSignal): Promise<number> {
   const path = `/api/v1/stats/realtime/visitors?site_id=${encodeURIComponent(site)}`;
@@ -124,5 +133,26 @@ export async function ask(q: Question, signal?: AbortSignal): Promise<Answer> {
   const answer = (await post("/api/v2/query", wireQuestion(q), signal)) as WireAnswer;
   const warnings: Answer["warnings"] = {};
   for (const [metric, w] of Object.entries(answer.meta?.metric_warnings ?? {})) warnings[metric as Metric] = w.code;
-  return { rows: answer.results.map((r) => ({ dimensions: r.dimensions, values: r.metrics })), warnings };
+  return { rows: answer.results.map((r) => ({ dimensions: r.dimensions.map(String), values: r.metrics })), warnings };
+}
+
+/** What of a step of a funnel is shown; see FunnelStepAnswer of the server's package stats. */
+export interface FunnelStep {
+  label: string;
+  visitors: number;
+  dropoff: number; // of those who took the step before
+  median_time: number | null; // in seconds since the first step
+}
+
+export interface Funnel {
+  name: string;
+  window_sec: number; // 0: the whole day
+  steps: FunnelStep[];
+  counted_since?: string; // an instant, where it lies inside the span
+}
+
+/** How many visitors took the steps of a funnel. */
+export async function funnel(site: string, name: string, range: Span, signal?: AbortSignal): Promise<Funnel> {
+  const params = new URLSearchParams({ site_id: site, funnel: name, date_range: `${range.from},${range.to}` });
+  return (await call(`/api/stats/funnels?${params}`, { signal: signal ?? null })) as Funnel;
 }

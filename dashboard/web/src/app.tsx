@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import * as api from "./api";
+import type { Combination } from "./combine";
 import { Header } from "./header";
 import { Footer, Guard, Notice, Waiting } from "./parts";
 import { Login } from "./login";
@@ -13,7 +14,7 @@ type Session =
   | { state: "asking" }
   | { state: "failed"; reason: string }
   | { state: "signed out" }
-  | { state: "in"; me: api.Me; sites: api.Site[] };
+  | { state: "in"; me: api.Me; sites: api.Site[]; combinations: Combination[] };
 
 const retryMs = 3000;
 
@@ -29,8 +30,8 @@ export function App() {
     let timer: ReturnType<typeof setTimeout> | undefined;
     (async () => {
       const me = await api.me();
-      const sites = await api.sites();
-      if (!stale) setSession({ state: "in", me, sites });
+      const [sites, combinations] = await Promise.all([api.sites(), api.combinations()]);
+      if (!stale) setSession({ state: "in", me, sites, combinations });
     })().catch((err: unknown) => {
       if (stale || (err instanceof api.APIError && err.status === 401)) return;
       setSession({ state: "failed", reason: err instanceof Error ? err.message : String(err) });
@@ -58,7 +59,9 @@ export function App() {
       {view.site === ""
         ? <SiteList sites={session.sites} />
         : site
-        ? <Guard key={site.site}><SitePage site={site} view={view} placeNote={session.me.place_note} /></Guard>
+        ? <Guard key={site.site}>
+            <SitePage site={site} view={view} placeNote={session.me.place_note} combinations={session.combinations} />
+          </Guard>
         : <Notice title={`No site ${view.site} here`}>
             Add it with <code>turf site add {view.site}</code>, or choose another one above.
           </Notice>}

@@ -6,8 +6,9 @@ import { filterInfo } from "./filters";
 import * as fmt from "./format";
 import { useAnswer } from "./hooks";
 import { Search } from "./icons";
-import { label } from "./labels";
+import { label, learn } from "./labels";
 import { type Metric, metrics, warningHelp } from "./metrics";
+import { NextPages } from "./next";
 import type { Tab } from "./panels";
 import { Dialog, Refusal } from "./parts";
 import type { Span } from "./period";
@@ -16,7 +17,7 @@ import type { View } from "./url";
 
 /** Rows that are asked for at first and with each "more". */
 const pageRows = 100;
-/** Countries and regions are stored as codes, so their names are searched here, among this many. */
+/** Countries are stored as codes and named in the browser, so their names are searched here, among this many. */
 const codedRows = 2000;
 /** Quiet time after a keystroke before the search is sent, in milliseconds. */
 const typingMs = 250;
@@ -46,14 +47,15 @@ export function Details({ tab, site, view, span, total, onClose }: Props) {
     return () => clearTimeout(timer);
   }, [typed]);
 
-  const coded = tab.key === "country" || tab.key === "region";
-  const { dimension, plural } = filterInfo(tab.key);
+  const coded = tab.key === "country";
+  const { dimension, names, plural } = filterInfo(tab.key);
   const key = JSON.stringify([site, span, view.filters, tab.key, coded ? "" : text, limit]);
   const { data, error, loading } = useAnswer(key, 0, async (signal): Promise<Page> => {
     const most = coded ? codedRows : limit;
     const question = (m: Metric[]): Promise<Answer> => ask({
-      site, metrics: m, range: span, dimensions: [dimension], filters: view.filters, limit: most + 1,
-      ...(text && !coded ? { search: { dimension, text } } : {}),
+      site, metrics: m, range: span, dimensions: names ? [dimension, names] : [dimension],
+      filters: view.filters, limit: most + 1,
+      ...(text && !coded ? { search: { dimension: names ?? dimension, text } } : {}),
       ...(tab.without ? { without: { dimension, value: tab.without } } : {}),
     }, signal);
     const page = (m: Metric[], a: Answer): Page => ({
@@ -68,6 +70,7 @@ export function Details({ tab, site, view, span, total, onClose }: Props) {
   });
 
   const name = plural[0]!.toUpperCase() + plural.slice(1);
+  if (names) for (const r of data?.rows ?? []) learn(tab.key, r.dimensions[0]!, r.dimensions[1]);
   const found = data?.rows.filter((r) => !coded || matches(label(tab.key, r.dimensions[0] ?? ""), text));
   return (
     <Dialog title={name} onClose={onClose}>
@@ -84,15 +87,15 @@ export function Details({ tab, site, view, span, total, onClose }: Props) {
               <tr>
                 <th scope="col">{filterInfo(tab.key).title}</th>
                 {data.metrics.map((m) => <th key={m} scope="col" class="num" title={metrics[m].help}>{metrics[m].short}</th>)}
-                <th scope="col" class="num">%</th>
+                {!tab.noShare && <th scope="col" class="num">%</th>}
               </tr>
             </thead>
             <tbody>
               {found.map((r) => (
-                <tr key={r.dimensions[0]} data-value={r.dimensions[0]}>
+                <tr key={r.dimensions.join(" ")} data-value={r.dimensions[0]}>
                   <td><RowName filter={tab.key} value={r.dimensions[0] ?? ""} view={view} onPick={onClose} /></td>
                   {data.metrics.map((m, i) => <td key={m} class="num">{fmt.value(metrics[m], r.values[i])}</td>)}
-                  <td class="num">{total === undefined ? "" : fmt.share(r.values[0] ?? 0, total)}</td>
+                  {!tab.noShare && <td class="num">{total === undefined ? "" : fmt.share(r.values[0] ?? 0, total)}</td>}
                 </tr>
               ))}
             </tbody>
@@ -100,6 +103,7 @@ export function Details({ tab, site, view, span, total, onClose }: Props) {
         )}
         {found?.length === 0 && <p class="none">Nothing found</p>}
         {data?.warning && <p class="note">{warningHelp[data.warning]}</p>}
+        {tab.key === "page" && <NextPages site={site} view={view} span={span} limit={pageRows} />}
         {data?.more && !coded && (
           <button type="button" class="quiet more" onClick={() => setLimit((n) => n + pageRows)}>Show more</button>
         )}

@@ -2,7 +2,7 @@
 
 export type FilterKey =
   | "page" | "entry" | "exit" | "channel" | "source" | "referrer" | "campaign" | "country" | "region" | "city"
-  | "browser" | "version" | "os" | "device" | "event";
+  | "browser" | "version" | "os" | "device" | "event" | "goal";
 
 export interface Filter {
   key: FilterKey;
@@ -13,6 +13,7 @@ export interface Filter {
 export interface FilterInfo {
   key: FilterKey;
   dimension: string; // name on the wire
+  names?: string; // dimension of the values' names, where the values are codes
   title: string;
   plural: string; // for "no … yet"
 }
@@ -27,13 +28,14 @@ export const filterTable: FilterInfo[] = [
   { key: "referrer", dimension: "visit:referrer", title: "Referrer", plural: "referrers" },
   { key: "campaign", dimension: "visit:utm_campaign", title: "Campaign", plural: "campaigns" },
   { key: "country", dimension: "visit:country", title: "Country", plural: "countries" },
-  { key: "region", dimension: "visit:region", title: "Region", plural: "regions" },
-  { key: "city", dimension: "visit:city", title: "City", plural: "cities" },
+  { key: "region", dimension: "visit:region", names: "visit:region_name", title: "Region", plural: "regions" },
+  { key: "city", dimension: "visit:city", names: "visit:city_name", title: "City", plural: "cities" },
   { key: "browser", dimension: "visit:browser", title: "Browser", plural: "browsers" },
   { key: "version", dimension: "visit:browser_version", title: "Version", plural: "browser versions" },
   { key: "os", dimension: "visit:os", title: "Operating system", plural: "operating systems" },
   { key: "device", dimension: "visit:device", title: "Device", plural: "devices" },
   { key: "event", dimension: "event:name", title: "Event", plural: "events" },
+  { key: "goal", dimension: "event:goal", title: "Goal", plural: "goals" },
 ];
 
 const byKey = new Map(filterTable.map((f) => [f.key, f]));

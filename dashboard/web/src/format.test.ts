@@ -3,7 +3,7 @@ import test from "node:test";
 import { wireQuestion } from "./api";
 import { inWords } from "./filters";
 import * as fmt from "./format";
-import { countryCode, label } from "./labels";
+import { countryCode, isNamed, label, learn } from "./labels";
 import { metrics, topMetrics } from "./metrics";
 
 test("durations", () => {
@@ -50,11 +50,15 @@ test("stored values become words", () => {
   const cases: [Parameters<typeof label>, string][] = [
     [["country", "NL"], "Netherlands"], [["country", ""], "Unknown"], [["country", "(other)"], "Other"],
     [["country", "not a code"], "not a code"],
-    [["city", "2759794:Amsterdam"], "Amsterdam"], [["city", ":Somewhere"], "Somewhere"], [["city", "Ratio 1:2"], "Ratio 1:2"],
-    [["region", "NL-NH"], "NH, Netherlands"], [["region", "NL-NH:North Holland"], "North Holland"],
+    [["city", "2759794"], "2759794"], [["region", "NL-NH"], "NH, Netherlands"],
     [["page", "/a:b"], "/a:b"], [["source", ""], "Direct / None"], [["source", "Direct / None"], "Direct / None"],
   ];
   for (const [args, want] of cases) assert.equal(label(...args), want);
+  learn("city", "2759794", "Amsterdam");
+  learn("region", "NL-NH", "North Holland");
+  assert.equal(label("city", "2759794"), "Amsterdam");
+  assert.equal(label("region", "NL-NH"), "North Holland");
+  assert.equal(isNamed("city", "2759794") && isNamed("city", "(other)") && !isNamed("city", "588409"), true);
   assert.equal(countryCode("region", "NL-NH"), "NL");
   assert.equal(countryCode("country", "(other)"), undefined);
 });

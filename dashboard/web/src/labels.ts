@@ -22,18 +22,23 @@ export function country(code: string): string {
   }
 }
 
-/** "NL-NH" → "NH, Netherlands"; "NL-NH:North Holland" → "North Holland". */
+/** "NL-NH" → "NH, Netherlands", where its name is not known. */
 function region(value: string): string {
-  const colon = value.indexOf(":");
-  if (colon >= 0) return value.slice(colon + 1);
   const match = /^([A-Z]{2})-(.+)$/.exec(value);
   return match ? `${match[2]}, ${country(match[1]!)}` : value;
 }
 
-/** "2759794:Amsterdam" → "Amsterdam". */
-function city(value: string): string {
-  const match = /^\d*:(.+)$/.exec(value);
-  return match ? match[1]! : value;
+/** The names that the server gave to codes, by kind and code: there are as many as were shown. */
+const names = new Map<string, string>();
+
+/** Remembers the name of a code. */
+export function learn(key: FilterKey, code: string, name: string | undefined): void {
+  if (name !== undefined) names.set(`${key} ${code}`, name);
+}
+
+/** Reports whether a value can be shown by its name. */
+export function isNamed(key: FilterKey, value: string): boolean {
+  return value === other || value === notSet || names.has(`${key} ${value}`);
 }
 
 /** A dimension's value as text. */
@@ -44,9 +49,9 @@ export function label(key: FilterKey, value: string): string {
     case "country":
       return country(value);
     case "region":
-      return region(value);
+      return names.get(`${key} ${value}`) ?? region(value);
     case "city":
-      return city(value);
+      return names.get(`${key} ${value}`) ?? value;
     default:
       return value;
   }

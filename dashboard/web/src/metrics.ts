@@ -4,7 +4,8 @@ import type { Warning } from "./api";
 import { type Filter, has } from "./filters";
 
 export type Metric =
-  | "visitors" | "visits" | "pageviews" | "views_per_visit" | "bounce_rate" | "visit_duration" | "events" | "exit_rate";
+  | "visitors" | "visits" | "pageviews" | "views_per_visit" | "bounce_rate" | "visit_duration" | "events" | "exit_rate"
+  | "time_on_page" | "scroll_depth" | "conversion_rate" | "drops";
 
 export interface MetricInfo {
   title: string;
@@ -31,6 +32,17 @@ export const metrics: Record<Metric, MetricInfo> = {
     help: "From the first to the last sign of life, on average. Bounces count as zero.",
   },
   events: { title: "Events", short: "Count", kind: "count", help: "How often it happened." },
+  time_on_page: {
+    title: "Time on page", short: "Time on page", kind: "seconds",
+    help: "How long a visit looked at the page, on average. Time in another tab does not count.",
+  },
+  scroll_depth: {
+    title: "Scroll depth", short: "Scrolled", kind: "percent", help: "How much of the page a visit saw, on average.",
+  },
+  conversion_rate: {
+    title: "Conversion rate", short: "Converted", kind: "percent", help: "How many of all visitors reached the goal.",
+  },
+  drops: { title: "Not counted", short: "Requests", kind: "count", help: "Requests that were not counted." },
   exit_rate: { title: "Exit rate", short: "Exit rate", kind: "percent", help: "Exits here divided by views of this page." },
 };
 
@@ -38,6 +50,7 @@ export const metrics: Record<Metric, MetricInfo> = {
 export const warningHelp: Record<Warning, string> = {
   joined_tuples: "At most so many: a visitor who came in several of these ways on one day counts for each.",
   small_groups_hidden: "Without small groups: those of few visitors are hidden for privacy, and no filter finds them.",
+  counted_since: "Some of these goals were declared within these days, and are counted from then on only.",
 };
 
 /** Metrics that every question can be answered with, for when the full set is refused. */
@@ -45,7 +58,7 @@ export const basicMetrics: Metric[] = ["visitors", "visits"];
 
 /** The top numbers that make sense under the filters: some are not defined for a page or an event. */
 export function topMetrics(filters: Filter[]): Metric[] {
-  if (has(filters, "event")) return ["visitors", "visits", "events"];
+  if (has(filters, "event") || has(filters, "goal")) return ["visitors", "visits", "events"];
   if (has(filters, "entry") || has(filters, "exit")) return basicMetrics;
   if (has(filters, "page")) return ["visitors", "visits", "pageviews", "bounce_rate", "visit_duration"];
   return ["visitors", "visits", "pageviews", "views_per_visit", "bounce_rate", "visit_duration"];

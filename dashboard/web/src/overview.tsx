@@ -2,6 +2,7 @@
 
 import { APIError, ask, type Answer, type Site, type Warning } from "./api";
 import { type Bucket, fill } from "./buckets";
+import { type Combination, hasHours } from "./combine";
 import { Chart } from "./chart";
 import { today as todayIn } from "./day";
 import type { Filter } from "./filters";
@@ -63,16 +64,25 @@ interface Props {
   live: boolean; // the span contains today
   tick: number;
   top: Loaded<Numbers>;
+  combinations: Combination[];
 }
 
-export function Overview({ site, view, span, before, live, tick, top }: Props) {
+/** Why there is no chart of one day under filters. */
+const noHours = "Under these filters days are counted, and no hours. Choose more days, or remove a filter.";
+
+export function Overview({ site, view, span, before, live, tick, top, combinations }: Props) {
   const { filters } = view;
   const today = todayIn(site.timezone);
   const interval = intervalOf(span);
+  const hours = interval !== "hour" || hasHours(combinations, filters);
   const key = JSON.stringify([site.site, span, filters]);
   const previous = useAnswer(`${key} before`, 0, (signal) => topNumbers(site.site, before, filters, signal));
-  const now = useAnswer(key, tick, (signal) => series(site, span, interval, filters, signal));
-  const then = useAnswer(`${key} before`, 0, (signal) => series(site, before, interval, filters, signal));
+  const askSeries = (s: Span, signal: AbortSignal): Promise<Series> => {
+    if (!hours) return Promise.reject(new APIError(400, noHours));
+    return series(site, s, interval, filters, signal);
+  };
+  const now = useAnswer(key, tick, (signal) => askSeries(span, signal));
+  const then = useAnswer(`${key} before`, 0, (signal) => askSeries(before, signal));
 
   const wished = topMetrics(filters);
   const metric = wished.includes(view.metric) ? view.metric : defaultMetric;

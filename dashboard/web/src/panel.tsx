@@ -2,13 +2,15 @@
 
 import { useId, useState } from "preact/hooks";
 import { type Answer, ask } from "./api";
+import { clash, type Combination, isCounted } from "./combine";
 import { Details } from "./details";
 import { filterInfo } from "./filters";
 import * as fmt from "./format";
 import { useAnswer } from "./hooks";
 import { More } from "./icons";
-import { other } from "./labels";
+import { learn, other } from "./labels";
 import { metrics, warningHelp } from "./metrics";
+import { NextPages } from "./next";
 import type { PanelInfo, Tab } from "./panels";
 import { Linked, Refusal } from "./parts";
 import type { Span } from "./period";
@@ -16,6 +18,8 @@ import { RowName } from "./row";
 import type { View } from "./url";
 
 const rowsShown = 9;
+/** Pages that came next, where one page is filtered on. */
+const nextShown = 5;
 
 interface Props {
   panel: PanelInfo;
@@ -24,30 +28,36 @@ interface Props {
   span: Span;
   tick: number;
   total: number | undefined; // visitors of the span, for percentages
+  combinations: Combination[];
   note?: string | undefined; // stands below the rows
 }
 
-export function Panel({ panel, site, view, span, tick, total, note }: Props) {
+export function Panel({ panel, site, view, span, tick, total, combinations, note }: Props) {
   const [index, setIndex] = useState(0);
   const [open, setOpen] = useState(false);
   const id = useId();
   const tab = panel.tabs[index]!;
   const tabs = panel.tabs.length > 1;
+  const counted = panel.tabs.map((t) => isCounted(combinations, t.key, view.filters));
+  const off = counted[index] ? "" : "off";
   return (
-    <section class={`card panel ${panel.wide ? "wide" : ""}`} aria-labelledby={`${id}-title`} data-panel={panel.id}>
+    <section class={`card panel ${panel.wide ? "wide" : ""} ${off}`} aria-labelledby={`${id}-title`} data-panel={panel.id}>
       <header class="panel-head">
         <h2 id={`${id}-title`}>{panel.title}</h2>
-        {tabs && <Tabs id={id} tabs={panel.tabs} index={index} onPick={setIndex} label={panel.title} />}
+        {tabs && <Tabs id={id} tabs={panel.tabs} counted={counted} index={index} onPick={setIndex} label={panel.title} />}
       </header>
       <div
         id={`${id}-body`} class="panel-body"
         {...(tabs ? { role: "tabpanel", "aria-labelledby": `${id}-tab-${index}` } : {})}
       >
-        <Values key={tab.key} tab={tab} site={site} view={view} span={span} tick={tick} total={total} />
+        {counted[index]
+          ? <Values key={tab.key} tab={tab} site={site} view={view} span={span} tick={tick} total={total} />
+          : <Refusal status={400} reason={clash(tab.key, view.filters)} />}
+        {tab.key === "page" && <NextPages site={site} view={view} span={span} limit={nextShown} />}
       </div>
       <footer class="panel-foot">
         {note && <p class="note"><Linked text={note} /></p>}
-        <button type="button" class="quiet details-button" onClick={() => setOpen(true)}>
+        <button type="button" class="quiet details-button" disabled={!counted[index]} onClick={() => setOpen(true)}>
           <More /> Details<span class="hidden"> of {filterInfo(tab.key).plural}</span>
         </button>
       </footer>
@@ -59,12 +69,13 @@ export function Panel({ panel, site, view, span, tick, total, note }: Props) {
 interface TabsProps {
   id: string;
   tabs: Tab[];
+  counted: boolean[]; // by tab: under the filters
   index: number;
   onPick: (index: number) => void;
   label: string;
 }
 
-function Tabs({ id, tabs, index, onPick, label: name }: TabsProps) {
+function Tabs({ id, tabs, counted, index, onPick, label: name }: TabsProps) {
   const onKeyDown = (e: KeyboardEvent): void => {
     const move = { ArrowRight: 1, ArrowLeft: -1 }[e.key];
     if (move === undefined) return;
@@ -78,28 +89,31 @@ function Tabs({ id, tabs, index, onPick, label: name }: TabsProps) {
       {tabs.map((t, i) => (
         <button
           key={t.key} id={`${id}-tab-${i}`} type="button" role="tab" aria-selected={i === index}
+          class={counted[i] ? "" : "off"} title={counted[i] ? undefined : "Not counted under these filters"}
           aria-controls={`${id}-body`} tabIndex={i === index ? 0 : -1} data-tab={t.key} onClick={() => onPick(i)}
         >
-          {t.label}
+          {t.label}{!counted[i] && <span class="hidden"> (not counted under these filters)</span>}
         </button>
       ))}
     </div>
   );
 }
 
-type ValuesProps = Omit<Props, "panel" | "note"> & { tab: Tab };
+type ValuesProps = Omit<Props, "panel" | "note" | "combinations"> & { tab: Tab };
 
 /** The values of one tab. Each tab has its own, so that it never shows those of another one under its name. */
 function Values({ tab, site, view, span, tick, total }: ValuesProps) {
-  const { dimension, title, plural } = filterInfo(tab.key);
+  const { dimension, names, title, plural } = filterInfo(tab.key);
   const answer = useAnswer(JSON.stringify([site, span, view.filters]), tick, (signal) => ask({
-    site, metrics: tab.metrics, range: span, dimensions: [dimension], filters: view.filters, limit: rowsShown,
+    site, metrics: tab.metrics, range: span, dimensions: names ? [dimension, names] : [dimension],
+    filters: view.filters, limit: rowsShown,
     ...(tab.without ? { without: { dimension, value: tab.without } } : {}),
   }, signal));
   if (answer.error && !answer.data) return <Refusal status={answer.error.status} reason={answer.error.message} />;
   if (!answer.data) return <Bones />;
   if (answer.data.rows.length === 0) return <p class="none">No {plural} in these days</p>;
   const shown = lastOther(answer.data.rows);
+  if (names) for (const r of shown) learn(tab.key, r.dimensions[0]!, r.dimensions[1]);
   const warning = answer.data.warnings[tab.metrics[0]!];
   const most = Math.max(...shown.map((r) => r.values[0] ?? 0));
   return (
@@ -107,22 +121,22 @@ function Values({ tab, site, view, span, tick, total }: ValuesProps) {
       <div class="row-heads" aria-hidden="true">
         <span>{title}</span>
         {tab.metrics.map((m) => <span key={m} class="num">{metrics[m].short}</span>)}
-        <span class="num pct">%</span>
+        {!tab.noShare && <span class="num pct">%</span>}
       </div>
       <ol class="rows">
         {shown.map((r) => {
           const value = r.dimensions[0] ?? "";
           const part = r.values[0] ?? 0;
           return (
-            <li key={value} class="row" data-value={value}>
+            <li key={r.dimensions.join(" ")} class="row" data-value={value}>
               <span class="bar-space"><span class="bar-fill" style={{ width: `${most > 0 ? (part / most) * 100 : 0}%` }} /></span>
               <RowName filter={tab.key} value={value} view={view} />
               {tab.metrics.map((m, i) => (
-                <span key={m} class="num" data-number={m} title={fmt.count(r.values[i] ?? 0)}>
-                  {fmt.shortCount(r.values[i] ?? 0)}<span class="hidden"> {metrics[m].short.toLowerCase()}</span>
+                <span key={m} class="num" data-number={m} title={fmt.value(metrics[m], r.values[i])}>
+                  {metrics[m].kind === "count" ? fmt.shortCount(r.values[i] ?? 0) : fmt.value(metrics[m], r.values[i])}<span class="hidden"> {metrics[m].short.toLowerCase()}</span>
                 </span>
               ))}
-              <span class="num pct">{total === undefined ? "" : fmt.share(part, total)}</span>
+              {!tab.noShare && <span class="num pct">{total === undefined ? "" : fmt.share(part, total)}</span>}
             </li>
           );
         })}

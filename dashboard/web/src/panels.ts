@@ -1,5 +1,6 @@
 // The panels of the page, as data.
 
+import type { Site } from "./api";
 import type { FilterKey } from "./filters";
 import { notSet } from "./labels";
 import type { Metric } from "./metrics";
@@ -10,6 +11,7 @@ export interface Tab {
   metrics: Metric[]; // columns of the panel; the first one makes the bars
   details: Metric[]; // columns of the details
   without?: string; // a value that is left out
+  noShare?: boolean; // the rows have no percentage of the visitors
 }
 
 export interface PanelInfo {
@@ -20,13 +22,14 @@ export interface PanelInfo {
 }
 
 const visitMetrics: Metric[] = ["visitors", "visits", "bounce_rate", "visit_duration"];
-const pageMetrics: Metric[] = ["visitors", "pageviews", "bounce_rate", "visit_duration"];
+const pageMetrics: Metric[] = ["visitors", "pageviews", "bounce_rate", "visit_duration", "time_on_page", "scroll_depth"];
+const goalMetrics: Metric[] = ["visitors", "events", "conversion_rate"];
 
 function tab(label: string, key: FilterKey, details: Metric[] = visitMetrics, metrics: Metric[] = ["visitors"]): Tab {
   return { label, key, metrics, details };
 }
 
-export const panels: PanelInfo[] = [
+const all: PanelInfo[] = [
   {
     id: "pages", title: "Pages",
     tabs: [
@@ -52,7 +55,17 @@ export const panels: PanelInfo[] = [
     tabs: [tab("Browsers", "browser"), tab("Systems", "os"), tab("Sizes", "device")],
   },
   {
-    id: "events", title: "Events", wide: true,
+    id: "goals", title: "Goals",
+    tabs: [{ ...tab("All", "goal", goalMetrics, goalMetrics), noShare: true }],
+  },
+  {
+    id: "events", title: "Events",
     tabs: [tab("All", "event", ["visitors", "events"], ["visitors", "events"])],
   },
 ];
+
+/** The panels of a site: that of goals only where there are some. The last one is as wide as the page where it is alone. */
+export function panelsOf(site: Site): PanelInfo[] {
+  const shown = all.filter((p) => p.id !== "goals" || (site.goals ?? 0) > 0);
+  return shown.map((p, i) => (shown.length % 2 === 1 && i === shown.length - 1 ? { ...p, wide: true } : p));
+}

@@ -3,13 +3,16 @@
 import { useRef, useState } from "preact/hooks";
 import { ask, type Site } from "./api";
 import { Chips } from "./chips";
+import type { Combination } from "./combine";
 import { type Day, today as todayIn } from "./day";
+import { Drops } from "./drops";
 import { GettingStarted, NothingHere } from "./empty";
+import { Funnels } from "./funnels";
 import { useAnswer, useTicker, useTitle } from "./hooks";
 import { Live, useCurrent } from "./live";
 import { Overview, topNumbers } from "./overview";
 import { Panel } from "./panel";
-import { panels } from "./panels";
+import { panelsOf } from "./panels";
 import { type Span, spanBefore, spanOf } from "./period";
 import { Toolbar } from "./toolbar";
 import type { View } from "./url";
@@ -25,9 +28,10 @@ interface Props {
   site: Site;
   view: View;
   placeNote: string | undefined;
+  combinations: Combination[];
 }
 
-export function SitePage({ site, view, placeNote }: Props) {
+export function SitePage({ site, view, placeNote, combinations }: Props) {
   const now = todayIn(site.timezone);
   const span = spanOf(view.period, now);
   const before = spanBefore(view.period, span);
@@ -61,18 +65,22 @@ export function SitePage({ site, view, placeNote }: Props) {
       <Toolbar view={view} span={span} today={now}>
         <Live count={current} />
       </Toolbar>
-      <Chips view={view} />
+      <Chips site={site.site} view={view} />
       {quiet && days.data && <NothingHere view={view} days={days.data} />}
-      <Overview site={site} view={view} span={span} before={before} live={live} tick={live ? tick : 0} top={top} />
+      <Overview
+        site={site} view={view} span={span} before={before} live={live} tick={live ? tick : 0} top={top} combinations={combinations}
+      />
       <div class={`panels ${quiet ? "empty" : ""}`}>
-        {panels.map((p) => (
+        {panelsOf(site).map((p) => (
           <Panel
             key={p.id} panel={p} site={site.site} view={view} span={span} tick={live ? tick : 0}
             total={top.loading ? undefined : top.data?.values.visitors ?? undefined}
-            note={p.id === "places" ? placeNote : undefined}
+            combinations={combinations} note={p.id === "places" ? placeNote : undefined}
           />
         ))}
       </div>
+      {site.funnels && <Funnels site={site} view={view} span={span} tick={live ? tick : 0} />}
+      <Drops site={site.site} span={span} tick={live ? tick : 0} />
     </main>
   );
 }

@@ -352,7 +352,7 @@ let shown = () => {
 // From here on are the parts that are declared apart, together, so that all above is one statement.
 
 //#if domain
-domain = DOMAIN_TEXT
+domain ||= DOMAIN_TEXT
 //#end
 //#if endpoint
 endpoint = ENDPOINT_TEXT

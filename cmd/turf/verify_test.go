@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"turf/aggregate/pipeline"
+	"turf/schema"
+	"turf/schema/embedded/embeddedtest"
+)
+
+// breach is something that may not be there: what puts it there, and what verify is to say of which promise.
+type breach struct {
+	name, promise, says string
+	plant               func(*verified)
+}
+
+// verified is an instance on which promises are broken one after another.
+type verified struct {
+	t    *testing.T
+	in   *instance
+	site schema.Site
+	salt [16]byte
+	n    int
+}
+
+// row stores a counter of today as if the core had made it: visitors under the values of a cube, later into its bucket.
+func (v *verified) row(id schema.CubeID, visitors int64, later time.Duration, values ...string) {
+	v.t.Helper()
+	v.n++
+	cell := schema.Cell{Site: v.site.ID, Cube: id, Time: schema.DayOf(time.Now(), time.UTC).Start(time.UTC).Add(later).Unix()}
+	copy(cell.Values[:], values)
+	row := schema.Row{Cell: cell, Sums: schema.Deltas{schema.Visitors: visitors, schema.Events: visitors}}
+	batch := schema.Batch{Token: "planted-" + hex.EncodeToString([]byte{byte(v.n)}), Rows: []schema.Row{row}}
+	if err := v.in.db.Write(v.t.Context(), batch); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+// sql runs a statement that Turf itself has no way to run.
+func (v *verified) sql(text string) {
+	v.t.Helper()
+	req, err := http.NewRequestWithContext(v.t.Context(), http.MethodPost, "http://engine/", strings.NewReader(text))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	res, err := v.in.engine.RoundTrip(req)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if said, err := io.ReadAll(res.Body); err != nil || res.StatusCode != http.StatusOK {
+		v.t.Fatalf("status %d: %s %v", res.StatusCode, said, err)
+	}
+}
+
+func (v *verified) file(name, text string) {
+	v.t.Helper()
+	if err := os.WriteFile(filepath.Join(v.in.dir, name), []byte(text), 0o600); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+// breaches are of the cubes that cross something, and of each of the places that verify looks at.
+var breaches = []breach{
+	{"time inside an hour", "P1", "not the start of an hour", func(v *verified) {
+		v.row(schema.CubeEvents, 3, 61*time.Minute, "Signup")
+	}},
+	{"hour of a daily cube", "P1", "not the start of a day", func(v *verified) {
+		v.row(schema.CubeFunnelSteps, 3, time.Hour, "0011223344556677", "1", "0")
+	}},
+	{"address of a dropped request", "P1", "agent looks like an address", func(v *verified) {
+		v.row(schema.CubeDrops, 3, 0, "robot", "203.0.113.9")
+	}},
+	{"user agent as a next page", "P1", "next page looks like a user agent", func(v *verified) {
+		v.row(schema.CubeTransitions, 3, 0, "/", "Mozilla/5.0 (X11; Linux)")
+	}},
+	{"document of another kind", "P1", `document of the kind "visitor"`, func(v *verified) {
+		if err := v.in.records.Put(v.t.Context(), "visitor", "1", []byte(`{}`)); err != nil {
+			v.t.Fatal(err)
+		}
+	}},
+	{"salt in hex", "P2", "the salt of a day that is not over (hex)", func(v *verified) {
+		v.file("notes.txt", "salt "+hex.EncodeToString(v.salt[:]))
+	}},
+	{"user agent in a file", "P2", "what looks like a user agent", func(v *verified) {
+		v.file("debug.log", "Mozilla/5.0 (X11; Linux)")
+	}},
+	{"event, place", "P4", "cube event_places", func(v *verified) { v.row(schema.CubeEventPlaces, 2, 0, "Signup", "NL") }},
+	{"event, device", "P4", "cube event_devices", func(v *verified) {
+		v.row(schema.CubeEventDevices, 2, 0, "page\t/shop*", "Mobile", schema.Other, schema.Other)
+	}},
+	{"page, place", "P4", "cube page_places", func(v *verified) { v.row(schema.CubePagePlaces, 1, 0, "example.com", "/", "NL") }},
+	{"source, device", "P4", "cube source_devices", func(v *verified) {
+		v.row(schema.CubeSourceDevices, 2, 0, "Direct", "", "", "Desktop", "Chrome", "Mac")
+	}},
+	{"pair of pages", "P4", "cube transitions", func(v *verified) { v.row(schema.CubeTransitions, 2, 0, "/", "/a") }},
+	{"city", "P4", "cube places", func(v *verified) { v.row(schema.CubePlaces, 2, 0, "NL", "NL-NH", "Q:Haarlem") }},
+	{"cube that nobody knows", "P3", `cube "event_page_places"`, func(v *verified) {
+		v.insert("event_page_places", "event", "Signup")
+	}},
+	{"place beside a funnel", "P3", "cube funnel_steps have a value of country", func(v *verified) {
+		v.insert("funnel_steps", "country", "NL")
+	}},
+	{"device beside a transition", "P3", "cube transitions have a value of device", func(v *verified) {
+		v.insert("transitions", "device", "Mobile")
+	}},
+}
+
+// insert stores a counter that the writer would not write.
+func (v *verified) insert(cube, column, value string) {
+	v.sql("INSERT INTO turf.counts (site_id, cube, time, next_path, " + column + ", visitors) SELECT " +
+		"1, '" + cube + "', toDateTime(toStartOfDay(now('UTC')), 'UTC'), '" + schema.Other + "', '" + value + "', 9")
+}
+
+// verify notices each breach that is planted, and only then; what an owner sets up is none.
+func TestVerifyNoticesBreaches(t *testing.T) {
+	embeddedtest.Library(t)
+	v := openVerified(t)
+	v.expect("", "")
+	v.setUp()
+	v.expect("", "")
+	for _, b := range breaches {
+		t.Run(b.name, func(t *testing.T) {
+			v.t = t
+			b.plant(v)
+			v.expect(b.promise, b.says)
+		})
+	}
+}
+
+func openVerified(t *testing.T) *verified {
+	ctx := t.Context()
+	in, err := openInstance(ctx, instanceConfig{dir: t.TempDir(), clickhouse: embeddedEngine})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := in.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	v := &verified{t: t, in: in}
+	if v.site, err = in.sites.Add(ctx, "example.com", "UTC"); err != nil {
+		t.Fatal(err)
+	}
+	in.pipe, err = pipeline.Open(ctx, pipeline.Config{Dir: in.dir, Sites: in.sites.ByID, Sink: in.db, Random: rand.Reader})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.salt, _, err = in.pipe.Salt(v.site.ID, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// setUp makes one of each thing that an owner can make.
+func (v *verified) setUp() {
+	ctx := v.t.Context()
+	must := func(err error) {
+		v.t.Helper()
+		if err != nil {
+			v.t.Fatal(err)
+		}
+	}
+	_, _, err := v.in.access.AddKey(ctx, v.site.ID, "reports")
+	must(err)
+	_, _, err = v.in.access.AddShare(ctx, v.site.ID, "board")
+	must(err)
+	must(v.in.access.AddUser(ctx, "anna", "correct horse"))
+	_, err = v.in.sites.Set(ctx, v.site.Domain, func(s *schema.Site) error {
+		s.Settings = &schema.Settings{ExcludeAddresses: []string{"203.0.113.0/24"}}
+		s.Goals = []schema.Goal{{Name: "Shop", Page: "/shop*"}}
+		s.Funnels = []schema.Funnel{{Name: "Buy", Steps: []schema.FunnelStep{{Page: "/"}, {Event: "Signup"}}}}
+		return nil
+	})
+	must(err)
+	v.row(schema.CubeTransitions, 3, 0, "/ok", "/enough")
+	v.row(schema.CubeEventPlaces, 1, 0, "Signup", schema.Other)
+	v.row(schema.CubeDrops, 1, time.Hour, "robot", "curl")
+}
+
+// expect asks verify. says is a part of what it is to say of the promise; "" for nothing broken.
+func (v *verified) expect(promise, says string) {
+	v.t.Helper()
+	got, err := verify(context.WithoutCancel(v.t.Context()), v.in, nothing{})
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if got.OK != (promise == "") {
+		v.t.Errorf("ok is %v", got.OK)
+	}
+	found := says == ""
+	for _, p := range got.Promises {
+		text := strings.Join(p.Broken, "\n")
+		if promise == "" && text != "" {
+			v.t.Errorf("%s: %s", p.ID, text)
+		}
+		found = found || p.ID == promise && !p.OK && strings.Contains(text, says)
+	}
+	if !found {
+		v.t.Errorf("nothing is said of %s like %q:\n%s", promise, says, got.text())
+	}
+}
