@@ -18,7 +18,7 @@ import { Toolbar } from "./toolbar";
 import type { View } from "./url";
 
 /** How often the page looks whether something is new, in milliseconds. */
-const lookMs = 5000;
+const lookMs = 2500;
 /** The page asks again when this long has passed without a change of the current visitors … */
 const quietMs = 30_000;
 /** … or sooner: this many times the time that the server took for the last answer, so that watching costs it little. */
