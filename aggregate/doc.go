@@ -19,7 +19,8 @@
 // # What is new
 //
 // Visitors, visits and pages are counted exactly, which needs to know what is new: for the day, for the hour, for the visit.
-// A visitor has a record (64 bytes), a list of pages (16 bytes each) and entries in the set of what was seen (8 bytes each). Three facts keep that set small:
+// A visitor has a record (64 bytes), a list of pages (16 bytes each) and entries in the set of what was seen (8 bytes
+// each). Three facts keep that set small:
 // place and device belong to the visitor (those of the day's first event), so a cell that crosses them is new when the rest
 // is; a visitor's events are cut into slots, a new one for each visit and each hour, and an entry names the slot, so that one
 // entry a page tells all three; and the first source of the day needs no entry, since the record holds it.

@@ -271,7 +271,10 @@ func (o *oracle) rows(k int) map[schema.Cell]schema.Deltas {
 		total := cell
 		total.Time = 0
 		if days[total] == nil {
-			days[total] = &who{visitors: map[string]bool{}, visits: map[string]bool{}, entryVisitors: map[string]bool{}, exitVisitors: map[string]bool{}}
+			days[total] = &who{
+				visitors: map[string]bool{}, visits: map[string]bool{},
+				entryVisitors: map[string]bool{}, exitVisitors: map[string]bool{},
+			}
 		}
 		for _, m := range [][2]map[string]bool{
 			{days[total].visitors, w.visitors},

@@ -17,7 +17,8 @@
 // A request with a Bearer token is answered by that API key alone, from anywhere, also from pages of other origins
 // (CORS, as Plausible's). A request without one is the page's: it needs the cookie of a session, and must not come
 // from another origin. Whoever opened a link to a site sees that site, and can do no more than look. The Sites API is answered
-// to keys of the scope sites, and to nobody else. With Config.Open, requests of this very machine need no cookie: those from a loopback address,
+// to keys of the scope sites, and to nobody else. With Config.Open, requests of this very machine need no cookie: those
+// from a loopback address,
 // under a loopback name (a page that has its own name point to this machine is not let in), and that no proxy passed
 // on.
 //

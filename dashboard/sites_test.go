@@ -27,7 +27,10 @@ func sitesScenarios() []scenario {
 		{name: "no key", request: "GET /api/v1/sites", status: 401, want: []string{"Missing API key"}},
 		{name: "a key that reads", request: "GET /api/v1/sites", headers: key("all"), status: 401, want: []string{"scope sites"}},
 		{name: "a session", request: "GET /api/v1/sites", as: "ada", status: 401},
-		{name: "a key that changes sites does not read", request: "POST " + queryPath, headers: key("sites"), body: question("example.com"), status: 401},
+		{
+			name: "a key that changes sites does not read", request: "POST " + queryPath, headers: key("sites"),
+			body: question("example.com"), status: 401,
+		},
 		{
 			name: "list", request: "GET /api/v1/sites", headers: key("sites"), status: 200,
 			want: []string{`{"meta":{"after":null,"before":null,"limit":100},"sites":[{"domain":"example.com","timezone":"Europe/Amsterdam"}`},
@@ -48,16 +51,25 @@ func sitesScenarios() []scenario {
 			name: "back", request: "GET /api/v1/sites?limit=1&before=other.example", headers: key("sites"), status: 200,
 			want: []string{`"sites":[{"domain":"example.com"`}, not: []string{`"domain":"other.example"`},
 		},
-		{name: "limit", request: "GET /api/v1/sites?limit=0", headers: key("sites"), status: 400, want: []string{"limit: it is a number from 1 to 1000"}},
+		{
+			name: "limit", request: "GET /api/v1/sites?limit=0", headers: key("sites"), status: 400,
+			want: []string{"limit: it is a number from 1 to 1000"},
+		},
 
 		{
 			name: "create", request: "POST /api/v1/sites", headers: json, status: 200,
 			body: `{"domain":"https://www.New.example/","timezone":"Europe/London","tracker_script_configuration":{"hash_based_routing":true}}`,
 			want: []string{`{"domain":"new.example","timezone":"Europe/London","custom_properties":[]}`},
 		},
-		{name: "again", request: "POST /api/v1/sites", headers: form, body: "domain=new.example", status: 400, want: []string{"domain: has already been taken"}},
+		{
+			name: "again", request: "POST /api/v1/sites", headers: form, body: "domain=new.example", status: 400,
+			want: []string{"domain: has already been taken"},
+		},
 		{name: "no name", request: "POST /api/v1/sites", headers: json, body: `{}`, status: 400, want: []string{"domain: "}},
-		{name: "no zone", request: "POST /api/v1/sites", headers: form, body: "domain=a.example&timezone=Mars", status: 400, want: []string{"timezone: "}},
+		{
+			name: "no zone", request: "POST /api/v1/sites", headers: form, body: "domain=a.example&timezone=Mars",
+			status: 400, want: []string{"timezone: "},
+		},
 		{name: "no JSON", request: "POST /api/v1/sites", headers: json, body: `{"domain":`, status: 400, want: []string{"neither JSON nor a form"}},
 		{name: "too long", request: "POST /api/v1/sites", headers: json, body: strings.Repeat(" ", MaxSitesBytes+1), status: 413},
 		{name: "not with a key for one", request: "POST /api/v1/sites", headers: key("site"), body: "domain=a.example", status: 403},
@@ -66,7 +78,10 @@ func sitesScenarios() []scenario {
 		{name: "not its own", request: "GET /api/v1/sites/new.example", headers: key("site"), status: 404, want: []string{"could not be found"}},
 		{name: "rename", request: "PUT /api/v1/sites/new.example", headers: json, body: `{"domain":"b.example"}`, status: 400, want: []string{"keeps its name"}},
 		{name: "no change", request: "PUT /api/v1/sites/new.example", headers: json, body: `{"domain":"new.example"}`, status: 200, want: []string{`"domain":"new.example"`}},
-		{name: "other method", request: "POST /api/v1/sites/new.example", headers: key("sites"), status: 405, want: []string{"Allow: DELETE, GET, PUT"}},
+		{
+			name: "other method", request: "POST /api/v1/sites/new.example", headers: key("sites"), status: 405,
+			want: []string{"Allow: DELETE, GET, PUT"},
+		},
 
 		{
 			name: "goal", request: "PUT /api/v1/sites/goals", headers: json, status: 200,
@@ -97,7 +112,10 @@ func sitesScenarios() []scenario {
 
 		{name: "property", request: "PUT /api/v1/sites/custom-props", headers: json, body: `{"site_id":"new.example","property":"plan"}`, status: 200, want: []string{`{"created":true}`}},
 		{name: "properties", request: "GET /api/v1/sites/custom-props?site_id=new.example", headers: key("sites"), status: 200, want: []string{`"custom_properties":[]`}},
-		{name: "no property", request: "DELETE /api/v1/sites/custom-props/plan?site_id=new.example", headers: key("sites"), status: 400, want: []string{"none can be taken away"}},
+		{
+			name: "no property", request: "DELETE /api/v1/sites/custom-props/plan?site_id=new.example",
+			headers: key("sites"), status: 400, want: []string{"none can be taken away"},
+		},
 		{name: "teams", request: "GET /api/v1/sites/teams", headers: key("sites"), status: 200, want: []string{`"teams":[]`}},
 
 		{name: "remove", request: "DELETE /api/v1/sites/new.example", headers: key("sites"), status: 200, want: []string{`{"deleted":true}`}},
@@ -152,7 +170,10 @@ func TestShare(t *testing.T) {
 	}
 	guest := map[string]string{"Cookie": "turf_share=" + m[2]}
 	w.run(t, []scenario{
-		{name: "its name is taken", request: put.request, headers: json, body: put.body, status: 400, want: []string{"name: there is a link of this name"}},
+		{
+			name: "its name is taken", request: put.request, headers: json, body: put.body, status: 400,
+			want: []string{"name: there is a link of this name"},
+		},
 		{name: "it has a name", request: put.request, headers: json, body: `{"site_id":"example.com"}`, status: 400, want: []string{"name: "}},
 		{name: "list", request: "GET /api/v1/sites/shared-links?site_id=example.com", headers: key("sites"), status: 200, want: []string{`"shared_links":[{"name":"board"`}, not: []string{m[2]}},
 		{name: "who is looking", request: "GET /api/me", headers: guest, status: 200, want: []string{`{"shared":true}`}},
@@ -161,7 +182,8 @@ func TestShare(t *testing.T) {
 		{name: "others' numbers", request: "POST " + queryPath, headers: guest, body: question("other.example"), status: 404},
 		{name: "what there is not", request: "POST " + queryPath, headers: guest, body: question("no.example"), status: 404},
 		{name: "change", request: "GET /api/v1/sites", headers: guest, status: 401},
-		{name: "from another page", request: "POST " + queryPath, headers: with(guest, "Sec-Fetch-Site", "cross-site"), body: question("example.com"), status: 403},
+		{name: "from another page", request: "POST " + queryPath, headers: with(guest, "Sec-Fetch-Site",
+			"cross-site"), body: question("example.com"), status: 403},
 		{name: "a wrong token", request: "GET /api/me", headers: map[string]string{"Cookie": "turf_share=" + m[2] + "a"}, status: 401},
 		{name: "a wrong link", request: "GET " + m[1] + "a", status: 404, want: []string{"not valid"}, not: []string{"Set-Cookie"}},
 	})
@@ -185,5 +207,8 @@ func TestShare(t *testing.T) {
 // A server without Provision changes nothing.
 func TestSitesAPIOff(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.Provision = nil })
-	w.run(t, []scenario{{name: "off", request: "GET /api/v1/sites", headers: key("sites"), status: 404, want: []string{"does not change sites"}}})
+	w.run(t, []scenario{{
+		name: "off", request: "GET /api/v1/sites", headers: key("sites"), status: 404,
+		want: []string{"does not change sites"},
+	}})
 }

@@ -263,7 +263,8 @@ func TestDefaultGeo(t *testing.T) {
 		}
 	}
 	info := g.Info()
-	if info.Type != "GeoLite2-Country" || info.Path != path || info.BuildDate.Year() < 2026 || !strings.Contains(info.Description, "CC BY 4.0") {
+	if info.Type != "GeoLite2-Country" || info.Path != path || info.BuildDate.Year() < 2026 ||
+		!strings.Contains(info.Description, "CC BY 4.0") {
 		t.Errorf("Info() = %+v", info)
 	}
 }

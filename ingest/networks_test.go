@@ -33,8 +33,14 @@ func TestParseNetworks(t *testing.T) {
 	}{
 		{name: "empty"},
 		{name: "comments", text: "# nothing\n\n  \t\n#192.0.2.0/24\n"},
-		{name: "in order", text: "192.0.2.0/24\r\n10.0.0.0/8 # ten\n  2001:db8::/32  \n192.0.2.1", ranges: "10.0.0.0-10.255.255.255 192.0.2.0-192.0.2.255 2001:db8::-2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"},
-		{name: "one inside another", text: "10.1.0.0/16\n10.0.0.0/8\n10.255.255.255\n11.0.0.0/32", ranges: "10.0.0.0-10.255.255.255 11.0.0.0-11.0.0.0"},
+		{
+			name: "in order", text: "192.0.2.0/24\r\n10.0.0.0/8 # ten\n  2001:db8::/32  \n192.0.2.1",
+			ranges: "10.0.0.0-10.255.255.255 192.0.2.0-192.0.2.255 2001:db8::-2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
+		},
+		{
+			name: "one inside another", text: "10.1.0.0/16\n10.0.0.0/8\n10.255.255.255\n11.0.0.0/32",
+			ranges: "10.0.0.0-10.255.255.255 11.0.0.0-11.0.0.0",
+		},
 		{name: "everything", text: "::/0\n0.0.0.0/0", ranges: "0.0.0.0-255.255.255.255 ::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
 		{name: "IPv4 as IPv6", text: "::ffff:192.0.2.0/120", ranges: "192.0.2.0-192.0.2.255"},
 		{name: "bits beyond the network", text: "192.0.2.77/24", ranges: "192.0.2.0-192.0.2.255"},

@@ -40,7 +40,8 @@ func TestCheckSettings(t *testing.T) {
 		"all": {s: schema.Settings{
 			Profile: "strict", ExcludeAddresses: []string{"192.0.2.1", "2001:db8::/32", "::ffff:192.0.2.0/120", "10.1.2.3/8"},
 			ExcludeCountries: []string{"NL", "BE"}, ExcludePages: []string{"/admin/**", "/login", "/a#/b/*"},
-			Hostnames: []string{"example.com", "*.example.com", "localhost:3000", "münchen.example"}, FoldPaths: []string{"/orders/*", "/#/users/*"},
+			Hostnames: []string{"example.com", "*.example.com", "localhost:3000", "münchen.example"},
+			FoldPaths: []string{"/orders/*", "/#/users/*"},
 			KeepQuery: []string{"page", "lang"}, ScriptParts: []string{"outbound-links", "404", "vitals"},
 		}},
 		"full": {s: schema.Settings{

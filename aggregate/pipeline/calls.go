@@ -84,7 +84,8 @@ func (p *Pipeline) release(r *request) {
 }
 
 // Drop counts a request that was not counted, with why (a code of a closed set) and the family of the program that sent it (of a
-// list; "" where none is known), both clean (schema.CleanValue). It never waits, and does not allocate but for what is new. What was dropped since the last flush
+// list; "" where none is known), both clean (schema.CleanValue). It never waits, and does not allocate but for what is
+// new. What was dropped since the last flush
 // is lost when the process dies: that a request was dropped is promised to nobody.
 func (p *Pipeline) Drop(site schema.SiteID, at time.Time, reason, agent string) {
 	p.machine.drops.add(site, at.Unix(), reason, agent)

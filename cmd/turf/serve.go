@@ -134,13 +134,9 @@ func (g *serveFlags) parse() (serveOptions, error) {
 	if o.flushInterval < minFlushInterval || o.flushInterval > maxFlushInterval {
 		return o, fmt.Errorf("--flush-interval: %v is not between %v and %v", o.flushInterval, minFlushInterval, maxFlushInterval)
 	}
-	switch g.journalSync {
-	case "batch":
-		o.journalSync = journal.SyncBatch
-	case "os":
-		o.journalSync = journal.SyncOS
-	default:
-		return o, fmt.Errorf("--journal-sync: %q is neither batch nor os", g.journalSync)
+	var err error
+	if o.journalSync, err = journal.ParseSyncMode(g.journalSync); err != nil {
+		return o, fmt.Errorf("--journal-sync: %w", err)
 	}
 	if o.firstSite != "" {
 		if _, err := schema.CleanDomain(o.firstSite); err != nil {

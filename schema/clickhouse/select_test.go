@@ -184,7 +184,8 @@ func TestSelectErrors(t *testing.T) {
 		{"too many rows", "SELECT number FROM numbers(1001)", nil, 396, "more than 1000 rows: ask for fewer"},
 		{"in the middle", "SELECT throwIf(number = 900) FROM numbers(1000)", nil, 395, ""},
 		{
-			"too much", "SELECT {x:String}", map[string]string{"x": strings.Repeat("x", clickhouse.MaxParamBytes)},
+			"too much", "SELECT {x:String}",
+			map[string]string{"x": strings.Repeat("x", clickhouse.MaxParamBytes)},
 			0, "ask for fewer",
 		},
 	}

@@ -170,7 +170,8 @@ func (s *Sites) put(ctx context.Context, site schema.Site) error {
 }
 
 // Set changes a site by change, whose error it returns. Number, name, time of creation and time zone stay what they
-// are. What is wrong with declarations is a *schema.InvalidError; since when they hold is set here. Of two processes that change the same site in the same instant, one wins.
+// are. What is wrong with declarations is a *schema.InvalidError; since when they hold is set here. Of two processes
+// that change the same site in the same instant, one wins.
 func (s *Sites) Set(ctx context.Context, domain string, change func(*schema.Site) error) (schema.Site, error) {
 	site, err := s.set(ctx, domain, change)
 	if err != nil {

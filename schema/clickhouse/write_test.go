@@ -153,7 +153,6 @@ func TestWriteLarge(t *testing.T) {
 			t.Errorf("the insert was %d blocks", n)
 		}
 		write(t, db, batch)
-		before := sums(t, db)
 		if got := one[int64](t, db, "SELECT sum(visits) FROM counts"); got != want {
 			t.Errorf("%d visits, want %d", got, want)
 		}
@@ -165,7 +164,7 @@ func TestWriteLarge(t *testing.T) {
 			}
 		}
 		write(t, db, more)
-		before = sums(t, db)
+		before := sums(t, db)
 		statement(t, config, "OPTIMIZE TABLE counts FINAL")
 		if got := sums(t, db); got != before {
 			t.Errorf("sums after merging: %s, before: %s", got, before)
@@ -203,15 +202,18 @@ func TestWriteErrors(t *testing.T) {
 		}{
 			{"no token", schema.Batch{Rows: []schema.Row{good}}, "no token"},
 			{
-				"no cube", schema.Batch{Token: "t", Rows: []schema.Row{good, row(1, 0, noon, [3]int64{})}},
+				"no cube",
+				schema.Batch{Token: "t", Rows: []schema.Row{good, row(1, 0, noon, [3]int64{})}},
 				"row 1: there is no cube 0",
 			},
 			{
-				"unknown cube", schema.Batch{Token: "t", Rows: []schema.Row{row(1, 250, noon, [3]int64{})}},
+				"unknown cube",
+				schema.Batch{Token: "t", Rows: []schema.Row{row(1, 250, noon, [3]int64{})}},
 				"there is no cube 250",
 			},
 			{
-				"before 1970", schema.Batch{Token: "t", Rows: []schema.Row{row(1, 1, time.Unix(-1, 0), [3]int64{})}},
+				"before 1970",
+				schema.Batch{Token: "t", Rows: []schema.Row{row(1, 1, time.Unix(-1, 0), [3]int64{})}},
 				"not between 1970 and 2106",
 			},
 		}
