@@ -144,8 +144,8 @@ func (a *app) keyListCommand() *cobra.Command {
 
 func (a *app) keyRevokeCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "revoke KEY",
-		Short:   "End a key",
+		Use:   "revoke KEY",
+		Short: "End a key",
 		Long: "Ends a key, which is given in full or by its beginning, as the list shows it. Programs that use it get status 401 " +
 			"from then on.",
 		Example: "  turf key revoke turf_k3m9qa",
