@@ -3,7 +3,6 @@ package aggregate
 import (
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -96,9 +95,11 @@ type Day struct {
 	visitors, seen, tuples, cells, chains index
 
 	words     [schema.NumDimensions]words
-	cubeCells [schema.NumCubes]int // cells a cube has
-	active    []uint32             // by minute of the day: visitors whose last event was in it
-	lastHour  int                  // where the last search of hours ended
+	cubeCells [schema.NumCubes]int  // cells a cube has
+	active    []uint32              // by minute of the day: visitors whose last event was in it
+	lastHour  int                   // where the last search of hours ended
+	sums      sums                  // what the open group adds
+	pageSums  [maxPageSums]pageSums // space of a step
 
 	declared    *Declared
 	pageMatches []*pageMatch // by the number of a path; nil where nobody has looked
@@ -108,13 +109,6 @@ type Day struct {
 
 // bucket is an hour of the day: the time that names it and the first instant in it.
 type bucket struct{ name, first int64 }
-
-// words are the values of a dimension that the day has seen.
-type words struct {
-	byValue map[string]word
-	values  []string
-	hashes  []uint64
-}
 
 // Open formats empty memory for the day that cfg names, or finds the day that is in it. It undoes nothing: see Group.
 func Open(cfg Config, mem Memory) (*Day, error) {
@@ -229,6 +223,7 @@ func (d *Day) Group() uint64 { return le.Uint64(d.b[groupAt:]) }
 
 // Begin opens a group: Rollback goes back to this point. Number must be larger than that of any group before.
 func (d *Day) Begin(number uint64) {
+	d.sums.empty()
 	for i := range d.sections {
 		d.sections[i].setSaved(d.b, d.len(i))
 	}
@@ -239,6 +234,7 @@ func (d *Day) Begin(number uint64) {
 
 // Rollback undoes everything since the last Begin.
 func (d *Day) Rollback() error {
+	d.sums.empty()
 	for i := d.len(undoSection) - 1; i >= 0; i-- {
 		u := d.record(undoSection, i)
 		sec, rec := int(le.Uint32(u)), int(le.Uint32(u[4:]))
@@ -259,7 +255,7 @@ func (d *Day) record(sec, i int) []byte     { return d.sections[sec].record(d.b,
 func (d *Day) visitorHash(i int) uint64     { return le.Uint64(d.record(visitorsSection, i)) }
 func (d *Day) seenHash(i int) uint64        { return le.Uint64(d.record(seenSection, i)) }
 func (d *Day) tupleHash(i int) uint64       { return xxhash.Sum64(d.record(tuplesSection, i)) }
-func (d *Day) cellHash(i int) uint64        { k := loadCellKey(d.record(cellsSection, i)); return k.hash() }
+func (d *Day) cellHash(i int) uint64        { return loadPacked(d.record(cellsSection, i)).hash() }
 func (d *Day) reserveMore(sec, n int) error { return d.reserve(sec, d.len(sec)+n) }
 func (d *Day) visitorKey(i int) Key {
 	b := d.record(visitorsSection, i)
@@ -354,72 +350,6 @@ func (d *Day) rebuild() error {
 		d.cubeCells[d.record(cellsSection, i)[0]]++
 	}
 	return nil
-}
-
-// A word in its section: the dimension, the length (two bytes), the value.
-const wordHeader = 3
-
-func (d *Day) rebuildWords() error {
-	d.pageMatches = nil
-	for i := range d.words {
-		d.words[i] = words{byValue: map[string]word{}}
-		d.words[i].add("")
-		d.words[i].add(schema.Other)
-	}
-	n := d.len(wordsSection)
-	for at := 0; at < n; {
-		if at+wordHeader > n {
-			return errors.New("the list of words is broken")
-		}
-		head := d.wordBytes(at, wordHeader)
-		size := int(le.Uint16(head[1:]))
-		if int(head[0]) >= len(d.words) || at+wordHeader+size > n {
-			return errors.New("the list of words is broken")
-		}
-		d.words[head[0]].add(string(d.wordBytes(at+wordHeader, size)))
-		at += wordHeader + size
-	}
-	return nil
-}
-
-func (d *Day) wordBytes(at, n int) []byte {
-	out := make([]byte, n)
-	for i := range out {
-		out[i] = d.record(wordsSection, at+i)[0]
-	}
-	return out
-}
-
-func (w *words) add(value string) word {
-	n := word(len(w.values))
-	w.byValue[value] = n
-	w.values = append(w.values, value)
-	w.hashes = append(w.hashes, xxhash.Sum64String(value))
-	return n
-}
-
-// word numbers a value of a dimension, Other when the dimension is full and the value was not declared. There must be room for it.
-func (d *Day) word(dim schema.Dimension, value string) word {
-	w := &d.words[dim]
-	if n, ok := w.byValue[value]; ok {
-		return n
-	}
-	full := len(w.values)-2 >= schema.Dimensions[dim].LimitPerDay && !(dim == schema.EventName && d.declared.events[value])
-	if full || len(w.values) > math.MaxUint16 { // names of goals that were declared and removed all day long have no limit but this
-		return otherWord
-	}
-	value = string(append([]byte(nil), value...)) // the event's string may be a part of a larger one
-	at := d.len(wordsSection)
-	head := [wordHeader]byte{byte(dim)}
-	le.PutUint16(head[1:], uint16(len(value)))
-	for i := range wordHeader {
-		d.record(wordsSection, at+i)[0] = head[i]
-	}
-	for i := range len(value) {
-		d.record(wordsSection, at+wordHeader+i)[0] = value[i]
-	}
-	d.sections[wordsSection].setLen(d.b, at+wordHeader+len(value))
-	return w.add(value)
 }
 
 // tuple numbers a tuple. There must be room for it.

@@ -1,13 +1,13 @@
 // Package aggregate is the deterministic core: it decides what an event changes in the counters.
 //
-// A [Day] is the visitor table of one site and one of its local days. [Day.Step] takes one [Event] and appends the
-// increments it causes; the visitor's key does not leave. All that a Day knows lies in its [Memory], which the driver
+// A [Day] is the visitor table of one site and one of its local days. [Day.Count] takes one [Event], [Day.Increments] tells what
+// the events of a group add; the visitor's key does not leave. All that a Day knows lies in its [Memory], which the driver
 // (package pipeline) keeps in a memory-backed file, so that a killed process finds its visitors again. What a group of
 // events changed can be undone until the driver knows that the group's increments are durable:
 //
-//	day.Begin(n)                  // the driver's number of the group, larger than any before
-//	incs, err = day.Step(&ev, incs) // for each event of the group
-//	// append incs to the journal; when that failed:
+//	day.Begin(n)                // the driver's number of the group, larger than any before
+//	err = day.Count(&ev)        // for each event of the group
+//	incs = day.Increments(incs) // append them to the journal; when that failed:
 //	day.Rollback()
 //
 // After a restart the driver compares [Day.Group] with the last group that the journal holds and calls Rollback when the

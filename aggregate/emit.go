@@ -13,22 +13,22 @@ func values(w ...word) (v [schema.MaxCubeDimensions]word) {
 }
 
 // visitCells are the cells of the visit: its source, place and device, alone and crossed.
-func (s *step) visitCells() [13]cellKey {
+func (s *step) visitCells() [13]packed {
 	src, at := &s.source, &s.attrs
-	return [...]cellKey{
-		{cube: schema.CubeTraffic},
-		{cube: schema.CubeSources, values: values(src[0], src[1], src[2])},
-		{cube: schema.CubeReferrers, values: values(src[1], src[3])},
-		{cube: schema.CubeCampaigns, values: values(src[4], src[5], src[2], src[6], src[7])},
-		{cube: schema.CubeCountries, values: values(at[0])},
-		{cube: schema.CubeRegions, values: values(at[0], at[1])},
-		{cube: schema.CubePlaces, values: values(at[0], at[1], at[2])},
-		{cube: schema.CubeDevices, values: values(at[3], at[4], at[6])},
-		{cube: schema.CubeBrowsers, values: values(at[4], at[5])},
-		{cube: schema.CubeSystems, values: values(at[6], at[7])},
-		{cube: schema.CubeSourcePlaces, values: values(src[0], src[1], src[2], at[0])},
-		{cube: schema.CubeSourceDevices, values: values(src[0], src[1], src[2], at[3], at[4], at[6])},
-		{cube: schema.CubePlaceDevices, values: values(at[0], at[3], at[4], at[6])},
+	return [...]packed{
+		pack(schema.CubeTraffic, 0, 0, 0, 0, 0, 0),
+		pack(schema.CubeSources, src[0], src[1], src[2], 0, 0, 0),
+		pack(schema.CubeReferrers, src[1], src[3], 0, 0, 0, 0),
+		pack(schema.CubeCampaigns, src[4], src[5], src[2], src[6], src[7], 0),
+		pack(schema.CubeCountries, at[0], 0, 0, 0, 0, 0),
+		pack(schema.CubeRegions, at[0], at[1], 0, 0, 0, 0),
+		pack(schema.CubePlaces, at[0], at[1], at[2], 0, 0, 0),
+		pack(schema.CubeDevices, at[3], at[4], at[6], 0, 0, 0),
+		pack(schema.CubeBrowsers, at[4], at[5], 0, 0, 0, 0),
+		pack(schema.CubeSystems, at[6], at[7], 0, 0, 0, 0),
+		pack(schema.CubeSourcePlaces, src[0], src[1], src[2], at[0], 0, 0),
+		pack(schema.CubeSourceDevices, src[0], src[1], src[2], at[3], at[4], at[6]),
+		pack(schema.CubePlaceDevices, at[0], at[3], at[4], at[6], 0, 0),
 	}
 }
 
@@ -66,78 +66,67 @@ func (s *step) emitPages() {
 // device are the same all day, so what is new about the page is new in those crosses too.
 func (s *step) emitPage(p page, hour int, d, from *schema.Deltas) {
 	src, at := &s.source, &s.attrs
-	s.emit(&cellKey{cube: schema.CubePages, values: values(p.host, p.path)}, hour, d)
-	s.emit(&cellKey{cube: schema.CubePageSources, values: values(p.host, p.path, src[0], src[1], src[2])}, hour, from)
-	s.emit(&cellKey{cube: schema.CubePagePlaces, values: values(p.host, p.path, at[0])}, hour, d)
-	s.emit(&cellKey{cube: schema.CubePageDevices, values: values(p.host, p.path, at[3], at[4], at[6])}, hour, d)
+	set, setFrom := nonZero(d), nonZero(from)
+	s.emitKey(pack(schema.CubePages, p.host, p.path, 0, 0, 0, 0), hour, d, set)
+	s.emitKey(pack(schema.CubePageSources, p.host, p.path, src[0], src[1], src[2], 0), hour, from, setFrom)
+	s.emitKey(pack(schema.CubePagePlaces, p.host, p.path, at[0], 0, 0, 0), hour, d, set)
+	s.emitKey(pack(schema.CubePageDevices, p.host, p.path, at[3], at[4], at[6], 0), hour, d, set)
 }
 
 // emit adds d to a cell in the bucket of the hour, or of the day if the cube has days. It keeps the k rule and the limits.
-func (s *step) emit(k *cellKey, hour int, d *schema.Deltas) {
-	plan := &plans[k.cube]
-	kept := *d
-	for m := range kept {
-		if !plan.keeps[m] {
-			kept[m] = 0
-		}
+func (s *step) emit(k *cellKey, hour int, d *schema.Deltas) { s.emitKey(k.pack(), hour, d, nonZero(d)) }
+
+// nonZero are the metrics of d that are not zero, a bit each.
+func nonZero(d *schema.Deltas) (set uint64) {
+	for m, n := range d {
+		set |= uint64(n|-n) >> 63 << (m & 63)
 	}
-	if kept.IsZero() {
+	return set
+}
+
+// emitKey is emit where set is known to be nonZero(d).
+func (s *step) emitKey(key packed, hour int, d *schema.Deltas, set uint64) {
+	plan := &plans[key.cube()]
+	if set &= plan.keeps; set == 0 {
 		return
 	}
 	if !plan.folds {
-		s.put(k, hour, &kept)
+		s.put(key, hour, d, set)
 		return
 	}
-	parent := k.masked(plan.folded)
-	i, ok := s.d.cell(k, plan)
-	if !ok {
-		s.put(&parent, hour, &kept)
+	i, rec := s.d.cell(key, plan)
+	if rec == nil {
+		s.put(key.masked(&plan.folded), hour, d, set)
 		return
 	}
-	rec := s.d.record(cellsSection, i)
 	if !plan.guards || rec[cellStateAt] == cellVisible {
-		s.put(k, hour, &kept)
+		s.put(key, hour, d, set)
 		return
 	}
-	parent = k.masked(plan.guarded)
 	hidden := s.d.hidden(rec)
-	before := loadSums(s.d.record(hiddenSection, hidden))
-	sums := before
-	sums.Add(&kept)
 	s.d.keep(hiddenSection, hidden)
-	storeSums(s.d.record(hiddenSection, hidden), &sums)
-	if sums[schema.Visitors] < int64(s.d.cfg.K) {
-		s.put(&parent, hour, &kept)
+	sums := s.d.record(hiddenSection, hidden)
+	if sumPlaces[schema.Visitors].load(sums)+d[schema.Visitors] < int64(s.d.cfg.K) {
+		addSums(sums, d, set)
+		s.put(key.masked(&plan.guarded), hour, d, set)
 		return
 	}
+	before := loadSums(sums)
+	addSums(sums, d, set)
+	all := loadSums(sums)
 	s.d.keep(cellsSection, i)
 	rec[cellStateAt] = cellVisible
 	moved := before.Negated()
-	s.put(&parent, hour, &moved)
-	s.put(k, hour, &sums)
+	s.put(key.masked(&plan.guarded), hour, &moved, plan.keeps)
+	s.put(key, hour, &all, plan.keeps)
 }
 
-// put appends the increment of a cell that may be shown.
-func (s *step) put(k *cellKey, hour int, d *schema.Deltas) {
-	if d.IsZero() {
-		return
+// put adds the metrics in set of d to a cell that may be shown.
+func (s *step) put(key packed, hour int, d *schema.Deltas, set uint64) {
+	if !plans[key.cube()].hourly {
+		hour = 0
 	}
-	plan := &plans[k.cube]
-	time := s.d.start
-	if plan.hourly {
-		time = s.d.hours[hour].name
-	}
-	s.out = slices.Grow(s.out, 1)[:len(s.out)+1]
-	inc := &s.out[len(s.out)-1]
-	inc.Delta = *d
-	inc.Cell = schema.Cell{Site: s.d.cfg.Site, Cube: k.cube, Time: time}
-	key := mix(uint64(s.d.cfg.Site)<<8|uint64(k.cube), uint64(time))
-	for i, dim := range plan.words {
-		w := &s.d.words[dim]
-		inc.Cell.Values[i] = w.values[k.values[i]]
-		key = mix(key, w.hashes[k.values[i]])
-	}
-	inc.Key = key
+	s.d.sums.add(key, hour, d, set)
 }
 
 // mix folds b into the hash a.
@@ -150,51 +139,34 @@ func mix(a, b uint64) uint64 {
 // hidden is the record of the sums of a hidden cell.
 func (d *Day) hidden(cell []byte) int { return int(le.Uint32(cell[cellHiddenAt:])) - 1 }
 
-// cell is the number of the cell's record; it is made when the cell is new. False when the cube is full, or when the cell's
-// guarded values are all Other, so that it is its own parent.
-func (d *Day) cell(k *cellKey, plan *plan) (int, bool) {
-	if plan.guards && *k == k.masked(plan.guarded) {
-		return 0, false
+// cell is the cell's record and its number; it is made when the cell is new. There is none, nil, when the cube is full, or when the
+// cell's guarded values are all Other, so that it is its own parent.
+func (d *Day) cell(key packed, plan *plan) (i int, rec []byte) {
+	if plan.guards && key == key.masked(&plan.guarded) {
+		return 0, nil
 	}
-	h := k.hash()
+	h := key.hash()
 	for probe := h; ; probe++ {
 		n := d.cells.at(probe)
 		if n == 0 {
 			break
 		}
-		if loadCellKey(d.record(cellsSection, int(n-1))) == *k {
-			return int(n - 1), true
+		if rec := d.record(cellsSection, int(n-1)); loadPacked(rec) == key {
+			return int(n - 1), rec
 		}
 	}
-	if d.cubeCells[k.cube] >= schema.LimitCellsPerDay {
-		return 0, false
+	if d.cubeCells[key.cube()] >= schema.LimitCellsPerDay {
+		return 0, nil
 	}
-	rec, i := d.add(cellsSection)
-	storeCellKey(rec, k)
+	rec, i = d.add(cellsSection)
+	key.store(rec)
 	if plan.guards {
 		_, n := d.add(hiddenSection)
 		le.PutUint32(rec[cellHiddenAt:], uint32(n+1))
 	}
 	d.cells.put(h, i, d.cellHash)
-	d.cubeCells[k.cube]++
-	return i, true
-}
-
-func (k *cellKey) hash() uint64 {
-	a := uint64(k.cube)<<48 | uint64(k.values[0])<<32 | uint64(k.values[1])<<16 | uint64(k.values[2])
-	b := uint64(k.values[3])<<32 | uint64(k.values[4])<<16 | uint64(k.values[5])
-	return mix(mix(a, b), a)
-}
-
-// masked is the key with the values at the marked positions set to Other.
-func (k *cellKey) masked(mask uint8) cellKey {
-	m := *k
-	for i := range m.values {
-		if mask&(1<<i) != 0 {
-			m.values[i] = otherWord
-		}
-	}
-	return m
+	d.cubeCells[key.cube()]++
+	return i, rec
 }
 
 // plan is what the core needs of a cube, in the form in which it needs it.
@@ -202,8 +174,8 @@ type plan struct {
 	words           []schema.Dimension // of whose words the values are: the cube's dimensions, but for those that share another's
 	hourly          bool
 	folds, guards   bool
-	folded, guarded uint8 // positions of the dimensions, a bit each
-	keeps           [schema.NumMetrics]bool
+	folded, guarded mask
+	keeps           uint64 // metrics, a bit each
 }
 
 var plans = makePlans()
@@ -220,14 +192,16 @@ func makePlans() (p [schema.NumCubes]plan) {
 				pl.words[pos] = schema.Path
 			}
 			if slices.Contains(c.Folded, dim) {
-				pl.folded |= 1 << pos
+				pl.folded.mark(pos)
 			}
 			if slices.Contains(c.Guarded, dim) {
-				pl.guarded |= 1 << pos
+				pl.guarded.mark(pos)
 			}
 		}
 		for m := range schema.NumMetrics {
-			pl.keeps[m] = c.Keeps(m)
+			if c.Keeps(m) {
+				pl.keeps |= 1 << m
+			}
 		}
 		p[c.ID] = pl
 	}

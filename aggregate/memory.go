@@ -54,9 +54,11 @@ func (s *section) setSaved(b []byte, n int) { le.PutUint64(b[s.at+8:], uint64(n)
 
 // place is the chunk of record i and the record's position in it. The chunks 4g to 4g+3 hold 2^(first+g) records each.
 func (s *section) place(i int) (chunk, pos int) {
-	g := uint(bits.Len(uint(i>>(s.first+2)+1)) - 1)
-	i -= (1<<g - 1) << (s.first + 2)
-	return int(4*g) + i>>(s.first+g), i & (1<<(s.first+g) - 1)
+	const shift = 63 // told to the compiler: no shift is larger
+	n, first := uint(i), s.first&shift
+	g := uint(bits.Len(n>>((first+2)&shift)+1)) - 1
+	n -= (1<<(g&shift) - 1) << ((first + 2) & shift)
+	return int(4*g + n>>((first+g)&shift)), int(n & (1<<((first+g)&shift) - 1))
 }
 
 // record is the bytes of record i, which must be below the reserved number.

@@ -1,6 +1,10 @@
 package aggregate
 
-import "turf/schema"
+import (
+	"math/bits"
+
+	"turf/schema"
+)
 
 // word numbers a value of a dimension within its day: 0 is "", 1 is schema.Other.
 type word uint16
@@ -191,44 +195,57 @@ func loadCellKey(b []byte) cellKey {
 	return k
 }
 
-func storeCellKey(b []byte, k *cellKey) {
-	b[0] = byte(k.cube)
-	for i, w := range k.values {
-		le.PutUint16(b[cellValuesAt+2*i:], uint16(w))
-	}
-}
-
 // hiddenBytes is the size of the sums of a hidden cell: 8 bytes a wide metric, then 4 bytes each of the others. Only cubes of
 // days hide, so metrics of hours have no place there.
 const hiddenBytes = 8*schema.NumWideMetrics + 4*(int(schema.NumMetrics)-schema.NumWideMetrics-schema.NumHourMetrics)
 
-func loadSums(b []byte) (d schema.Deltas) {
-	wide, at := 0, 8*schema.NumWideMetrics
-	for m := range d {
+// sumPlace is where a metric lies in the sums of a hidden cell; bytes is 0 for the metrics of hours.
+type sumPlace struct{ at, bytes uint8 }
+
+var sumPlaces = makeSumPlaces()
+
+func makeSumPlaces() (p [schema.NumMetrics]sumPlace) {
+	wide, narrow := 0, 8*schema.NumWideMetrics
+	for m := range p {
 		switch info := &schema.Metrics[m]; {
 		case info.HourOnly:
 		case info.Wide:
-			d[m] = int64(le.Uint64(b[wide:]))
+			p[m] = sumPlace{uint8(wide), 8}
 			wide += 8
 		default:
-			d[m] = int64(int32(le.Uint32(b[at:])))
-			at += 4
+			p[m] = sumPlace{uint8(narrow), 4}
+			narrow += 4
 		}
+	}
+	return p
+}
+
+func (p sumPlace) load(b []byte) int64 {
+	switch p.bytes {
+	case 4:
+		return int64(int32(le.Uint32(b[p.at:])))
+	case 8:
+		return int64(le.Uint64(b[p.at:]))
+	}
+	return 0
+}
+
+func loadSums(b []byte) (d schema.Deltas) {
+	for m := range d {
+		d[m] = sumPlaces[m].load(b)
 	}
 	return d
 }
 
-func storeSums(b []byte, d *schema.Deltas) {
-	wide, at := 0, 8*schema.NumWideMetrics
-	for m, n := range d {
-		switch info := &schema.Metrics[m]; {
-		case info.HourOnly:
-		case info.Wide:
-			le.PutUint64(b[wide:], uint64(n))
-			wide += 8
-		default:
-			le.PutUint32(b[at:], uint32(int32(n)))
-			at += 4
+// addSums adds the metrics in set of d.
+func addSums(b []byte, d *schema.Deltas, set uint64) {
+	for ; set != 0; set &= set - 1 {
+		m := bits.TrailingZeros64(set)
+		switch p := sumPlaces[m]; p.bytes {
+		case 4:
+			le.PutUint32(b[p.at:], uint32(int64(int32(le.Uint32(b[p.at:])))+d[m]))
+		case 8:
+			le.PutUint64(b[p.at:], le.Uint64(b[p.at:])+uint64(d[m]))
 		}
 	}
 }

@@ -48,10 +48,9 @@ var stepNeeds = needs{
 
 // step is one event on its way through the counters.
 type step struct {
-	d   *Day
-	ev  *Event
-	out []schema.Increment
-	v   visitor
+	d  *Day
+	ev *Event
+	v  visitor
 
 	now             int64
 	hour            int
@@ -63,7 +62,7 @@ type step struct {
 	newVisitor, newVisit, newHour bool
 	bounce, duration              int64 // what the visit's bounces and duration change by
 
-	pages    [maxPageSums]pageSums
+	pages    *[maxPageSums]pageSums
 	numPages int
 }
 
@@ -72,13 +71,23 @@ type fresh struct{ today, hour, visit, visitHour bool }
 
 var newFresh = fresh{true, true, true, true}
 
-// Step counts an event: it appends to out the increments that the event causes. An error wraps ErrFull, and then nothing has
-// changed. Once warm it allocates nothing but what out needs to grow.
+// Step counts an event: it appends to out the increments that the event causes, each cell once. An error wraps ErrFull, and then
+// nothing has changed. Once warm it allocates nothing but what out needs to grow. Where only the sum of a group matters, Count and
+// Increments do less.
 func (d *Day) Step(ev *Event, out []schema.Increment) ([]schema.Increment, error) {
-	if err := d.room(); err != nil {
-		return out, fmt.Errorf("count an event on %s of site %d: %w", d.cfg.Day, d.cfg.Site, err)
+	if err := d.Count(ev); err != nil {
+		return out, err
 	}
-	s := step{d: d, ev: ev, out: out}
+	return d.Increments(out), nil
+}
+
+// Count counts an event; Increments tells what the events of a group add. An error wraps ErrFull, and then nothing has changed. Once
+// warm it allocates nothing.
+func (d *Day) Count(ev *Event) error {
+	if err := d.room(); err != nil {
+		return fmt.Errorf("count an event on %s of site %d: %w", d.cfg.Day, d.cfg.Site, err)
+	}
+	s := step{d: d, ev: ev, pages: &d.pageSums}
 	clock := int64(le.Uint64(d.b[clockAt:]))
 	s.now = max(clock, min(ev.Time, d.end-1))
 	s.hour = d.hour(s.now)
@@ -90,7 +99,7 @@ func (d *Day) Step(ev *Event, out []schema.Increment) ([]schema.Increment, error
 	s.newVisitor = i < 0
 	s.newVisit = s.newVisitor || since > IdleSec
 	if ev.Kind == Engagement && s.newVisit {
-		return out, nil // nobody is there whose visit could go on
+		return nil // nobody is there whose visit could go on
 	}
 	le.PutUint64(d.b[clockAt:], uint64(s.now))
 	if i >= 0 {
@@ -100,7 +109,7 @@ func (d *Day) Step(ev *Event, out []schema.Increment) ([]schema.Increment, error
 	s.count(since)
 	s.store(i)
 	d.active[s.v.last/60]++
-	return s.out, nil
+	return nil
 }
 
 // room makes sure that the step that follows cannot fail half way.
@@ -258,10 +267,18 @@ func (s *step) countVisit() {
 	if s.v.has(flagMulti) {
 		fromHour = s.d.see(s.hash(seenSourceIn, sourceValue(&s.source), uint64(s.hour)))
 	}
-	visit := s.visitCells()
-	for i := range visit {
-		d := base
-		switch visit[i].cube {
+	whole := base // with what belongs to the bucket in which the visit began
+	whole.Add(&start)
+	const visitors = 1<<schema.Visitors | 1<<schema.VisitorsHour
+	setBase, setStart, setWhole := nonZero(&base)&^visitors, nonZero(&start), nonZero(&whole)&^visitors
+	for _, cell := range s.visitCells() {
+		d, set := &whole, setWhole
+		if !sameHour && plans[cell.cube()].hourly {
+			d, set = &base, setBase
+			s.emitKey(cell, int(s.v.startHour), &start, setStart)
+		}
+		d[schema.Visitors], d[schema.VisitorsHour] = number(s.newVisitor), number(s.newHour)
+		switch cell.cube() {
 		case schema.CubeSources, schema.CubeSourcePlaces, schema.CubeSourceDevices:
 			d[schema.Visitors], d[schema.VisitorsHour] = number(fromToday), number(fromHour)
 		case schema.CubeReferrers:
@@ -269,12 +286,8 @@ func (s *step) countVisit() {
 		case schema.CubeCampaigns:
 			d[schema.Visitors] = number(s.newVisitor || s.newVisit && s.newCampaign())
 		}
-		if sameHour || !plans[visit[i].cube].hourly { // one bucket
-			d.Add(&start)
-		} else {
-			s.emit(&visit[i], int(s.v.startHour), &start)
-		}
-		s.emit(&visit[i], s.hour, &d)
+		set |= uint64(d[schema.Visitors])<<schema.Visitors | uint64(d[schema.VisitorsHour])<<schema.VisitorsHour
+		s.emitKey(cell, s.hour, d, set)
 	}
 }
 

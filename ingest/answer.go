@@ -25,7 +25,7 @@ var (
 	errTooManyEvents   = errors.New("too many events of one site")
 )
 
-// The headers of all answers. The slices are shared by all responses and never changed.
+// Headers of answers. The slices are shared by all responses and never changed.
 var (
 	anyOrigin      = []string{"*"}
 	exposedHeaders = []string{"X-Plausible-Dropped, X-Turf-Dropped, Retry-After"}
@@ -45,8 +45,10 @@ var dropHeaders = func() (h [numDropReasons][]string) {
 func allowAnyOrigin(ec echo.Context) {
 	h := ec.Response().Header()
 	h["Access-Control-Allow-Origin"] = anyOrigin
-	h["Access-Control-Expose-Headers"] = exposedHeaders
 }
+
+// expose lets scripts of pages read the headers that say why an event was not counted.
+func expose(h http.Header) { h["Access-Control-Expose-Headers"] = exposedHeaders }
 
 // preflight answers a browser that asks whether a page of another origin may send events: any may.
 func (c *Collector) preflight(ec echo.Context) error {
@@ -89,16 +91,22 @@ func (c *Collector) problem(ec echo.Context, err error) (status int, answer any)
 		return http.StatusRequestEntityTooLarge, errorText("The body has more than " + strconv.Itoa(MaxBodyBytes) + " bytes.")
 	case errors.Is(err, errTooManyRequests), errors.Is(err, errTooManyEvents):
 		h.Set("Retry-After", tooManyAfterSec)
+		expose(h)
 		return http.StatusTooManyRequests, errorText(err.Error())
 	case !errors.Is(err, ErrBusy) && !errors.Is(err, ErrDayOver):
 		c.cfg.Logger.Error("events cannot be counted", "err", err)
 	}
 	h.Set("Retry-After", busyAfterSec)
+	expose(h)
 	return http.StatusServiceUnavailable, errorText("Nothing was counted: the server is busy. Try again later.")
 }
 
 // setDropped says for how many sites the event was dropped, and why.
 func setDropped(h http.Header, r *request) {
+	if r.dropped == 0 {
+		return
+	}
+	expose(h)
 	switch {
 	case r.dropped == 1:
 		h["X-Plausible-Dropped"], h["X-Turf-Dropped"] = oneDropped, dropHeaders[r.reasons[0]]

@@ -120,7 +120,7 @@ func (g *Geo) Lookup(addr netip.Addr) Place {
 	if db.meta.IPVersion == 4 && !addr.Is4() {
 		return Place{}
 	}
-	p, err := db.lookup(addr.AsSlice())
+	p, err := db.place(addr.AsSlice())
 	if err != nil {
 		g.failed.Add(1)
 		return Place{}
@@ -155,9 +155,38 @@ func locatable(a netip.Addr) bool {
 
 // geoDB is one version of the file.
 type geoDB struct {
-	lookup func(net.IP) (Place, error)
-	meta   maxminddb.Metadata
-	stamp  fileStamp
+	lookup  func(net.IP) (Place, error)
+	records *maxminddb.Reader // finds the record of an address
+	known   [geoKnown]atomic.Pointer[knownPlace]
+	meta    maxminddb.Metadata
+	stamp   fileStamp
+}
+
+// geoKnown is of how many of a file's records the places are kept, so that they are not decoded each time: all countries, or the
+// largest cities.
+const geoKnown = 4096
+
+// knownPlace is the place of the record that lies at an offset in the file.
+type knownPlace struct {
+	at    uintptr
+	place Place
+}
+
+// place is lookup, which it asks for what it does not know.
+func (db *geoDB) place(ip net.IP) (Place, error) {
+	at, err := db.records.LookupOffset(ip)
+	if err != nil {
+		return Place{}, fmt.Errorf("look up a place: %w", err)
+	}
+	slot := &db.known[uint64(at)*0x9e3779b97f4a7c15>>52%geoKnown]
+	if k := slot.Load(); k != nil && k.at == at {
+		return k.place, nil
+	}
+	p, err := db.lookup(ip)
+	if err == nil {
+		slot.Store(&knownPlace{at, p})
+	}
+	return p, err
 }
 
 func readGeo(path string) (*geoDB, error) {
@@ -167,6 +196,9 @@ func readGeo(path string) (*geoDB, error) {
 	}
 	db, err := parseGeo(data)
 	if err != nil {
+		return nil, fmt.Errorf("open the database of places %s: %w", path, err)
+	}
+	if db.records, err = maxminddb.FromBytes(data); err != nil {
 		return nil, fmt.Errorf("open the database of places %s: %w", path, err)
 	}
 	db.stamp = stamp

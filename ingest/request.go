@@ -94,7 +94,7 @@ func (r *request) passed(drop DropReason) {
 
 // forget overwrites all that came from the client. The space stays, unless it has become large.
 func (r *request) forget() {
-	clear(r.buf[:cap(r.buf)])
+	clear(r.buf) // no more than this was ever read into it
 	clear(r.props[:cap(r.props)])
 	clear(r.events[:cap(r.events)])
 	props := r.body.props

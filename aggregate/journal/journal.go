@@ -121,8 +121,8 @@ const (
 )
 
 // Append makes a group durable, as Options.Sync says, before it returns nil. Groups have growing numbers (a smaller
-// one is a bug). Increments of one cell are merged; their strings are copied. When an error is returned the group
-// does not count, now or after a restart, but for [ErrUncertain]. After any error call [Journal.Settle].
+// one is a bug). Increments of one cell are merged; their strings are kept until the segment is sent. When an error is
+// returned the group does not count, now or after a restart, but for [ErrUncertain]. After any error call [Journal.Settle].
 func (j *Journal) Append(group uint64, incs []schema.Increment) error {
 	if j.cur.file == nil {
 		panic("BUG: journal: Append without Settle")

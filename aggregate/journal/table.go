@@ -3,7 +3,6 @@ package journal
 import (
 	"encoding/binary"
 	"slices"
-	"strings"
 
 	"turf/schema"
 )
@@ -12,31 +11,46 @@ import (
 // undone; encode gives the payload of what was added since.
 type table struct {
 	cells []entry
-	// heads leads from an Increment's key to one more than the newest cell of that key; entry.next leads on to older
-	// ones.
-	heads     map[uint64]int32
+	// slots finds cells by an Increment's key: open addressing with linear probing over numbers of cells + 1.
+	slots     []int32
 	committed int // cells that are defined in the segment
 	touched   []int32
 	pending   []schema.Deltas // what the open group adds, one of each of touched
 }
 
 type entry struct {
-	row  schema.Row
 	key  uint64
-	next int32 // one more than the number of the next cell of the same key; 0: none
 	slot int32 // one more than the place in touched; 0: not touched
+	row  schema.Row
 }
 
+const tableMinSlots = 64
+
 func newTable(sizeHint int) *table {
-	return &table{cells: make([]entry, 0, sizeHint), heads: make(map[uint64]int32, sizeHint)}
+	t := &table{cells: make([]entry, 0, sizeHint)}
+	t.index(sizeHint)
+	return t
+}
+
+// index makes the slots anew, with room for so many cells.
+func (t *table) index(cells int) {
+	size := tableMinSlots
+	for size < 2*cells {
+		size *= 2
+	}
+	t.slots = make([]int32, size)
+	for n := range t.cells {
+		i := t.cells[n].key
+		for t.slots[i%uint64(size)] != 0 {
+			i++
+		}
+		t.slots[i%uint64(size)] = int32(n + 1)
+	}
 }
 
 // add merges an increment into the open group.
 func (t *table) add(inc *schema.Increment) {
-	n := t.find(inc.Key, &inc.Cell)
-	if n < 0 {
-		n = t.define(inc.Key, &inc.Cell)
-	}
+	n := t.number(inc.Key, &inc.Cell)
 	e := &t.cells[n]
 	if e.slot == 0 {
 		t.touched = append(t.touched, n)
@@ -47,30 +61,22 @@ func (t *table) add(inc *schema.Increment) {
 	t.pending[e.slot-1].Add(&inc.Delta)
 }
 
-func (t *table) find(key uint64, c *schema.Cell) int32 {
-	for n := t.heads[key]; n != 0; n = t.cells[n-1].next {
-		if t.cells[n-1].row.Cell == *c {
-			return n - 1
+// number finds the cell, or defines it.
+func (t *table) number(key uint64, c *schema.Cell) int32 {
+	last := uint64(len(t.slots) - 1)
+	i := key
+	for ; t.slots[i&last] != 0; i++ {
+		// The strings of a cell that comes again are mostly the same ones, so that this does not look at their bytes.
+		if e := &t.cells[t.slots[i&last]-1]; e.key == key && e.row.Cell == *c {
+			return t.slots[i&last] - 1
 		}
 	}
-	return -1
-}
-
-func (t *table) define(key uint64, c *schema.Cell) int32 {
-	e := entry{row: schema.Row{Cell: *c}, key: key, next: t.heads[key]}
-	e.row.Cell.Values = cloneValues(&c.Values)
-	t.cells = append(t.cells, e)
-	t.heads[key] = int32(len(t.cells))
-	return int32(len(t.cells) - 1)
-}
-
-// cloneValues copies the strings into one of their own: the caller's may lie in memory that goes away.
-func cloneValues(v *[schema.MaxCubeDimensions]string) (out [schema.MaxCubeDimensions]string) {
-	all := strings.Join(v[:], "")
-	for i, s := range v {
-		out[i], all = all[:len(s)], all[len(s):]
+	t.cells = append(t.cells, entry{key: key, row: schema.Row{Cell: *c}})
+	n := int32(len(t.cells))
+	if t.slots[i&last] = n; 2*len(t.cells) > len(t.slots) {
+		t.index(len(t.cells))
 	}
-	return out
+	return n - 1
 }
 
 // encode appends the payload of the open group.
@@ -104,17 +110,12 @@ func (t *table) undo() {
 	for _, n := range t.touched {
 		t.cells[n].slot = 0
 	}
-	for i := len(t.cells) - 1; i >= t.committed; i-- {
-		e := &t.cells[i]
-		if e.next == 0 {
-			delete(t.heads, e.key)
-		} else {
-			t.heads[e.key] = e.next
-		}
-		*e = entry{}
-	}
-	t.cells = t.cells[:t.committed]
 	t.touched, t.pending = t.touched[:0], t.pending[:0]
+	if len(t.cells) > t.committed {
+		clear(t.cells[t.committed:])
+		t.cells = t.cells[:t.committed]
+		t.index(len(t.cells))
+	}
 }
 
 // rows are the sums in canonical order, without rows of zeros.

@@ -160,6 +160,9 @@ func (m *machine) stepAll(requests []*request) bool {
 		}
 		return false
 	}
+	for _, d := range m.touched {
+		m.incs = d.core.Increments(m.incs)
+	}
 	return true
 }
 
@@ -180,12 +183,10 @@ func (m *machine) step(r *request) (ok bool) {
 			d.begun = m.group
 			m.touched = append(m.touched, d)
 		}
-		incs, err := d.core.Step(ev, m.incs)
-		if err != nil {
+		if err := d.core.Count(ev); err != nil {
 			r.err = busy(err)
 			return i == 0
 		}
-		m.incs = incs
 	}
 	return true
 }
