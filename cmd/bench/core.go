@@ -94,15 +94,16 @@ func (b *bench) core() error {
 	incs, cells := make([]schema.Increment, 0, 1024), 0
 	step := func(n int) error {
 		for i := range n {
-			if i%64 == 0 { // a group of requests
+			if i%groupEvents == 0 {
 				d.Begin(d.Group() + 1)
-				incs = incs[:0]
 			}
-			before := len(incs)
-			if incs, err = d.Step(t.next(), incs); err != nil {
+			if err := d.Count(t.next()); err != nil {
 				return err
 			}
-			cells += len(incs) - before
+			if i%groupEvents == groupEvents-1 || i == n-1 {
+				incs = d.Increments(incs[:0])
+				cells += len(incs)
+			}
 		}
 		return nil
 	}
@@ -128,7 +129,7 @@ func (b *bench) core() error {
 	b.atMost("core", "time of an event (processor)", float64((to-from).Nanoseconds())/float64(n), "ns", 2000)
 	// Tables grow now and then; that is less than one allocation in a hundred events.
 	b.atMost("core", "allocations an event", float64(after.Mallocs-before.Mallocs)/float64(n), "", 0.01)
-	b.add("core", "counters an event adds to", float64(cells)/float64(n), "")
+	b.add("core", fmt.Sprintf("counters that a group of %d events adds to, an event", groupEvents), float64(cells)/float64(n), "")
 	access, err := randomAccess(b.scaled(20_000_000))
 	b.add("core", "one random access to 64 MB of memory, to compare", access, "ns")
 	return err
@@ -212,10 +213,11 @@ func (b *bench) journal() error {
 			incs = incs[:0]
 			d.Begin(uint64(g + 1))
 			for range groupEvents {
-				if incs, err = d.Step(t.next(), incs); err != nil {
+				if err := d.Count(t.next()); err != nil {
 					return err
 				}
 			}
+			incs = d.Increments(incs)
 			_, size := j.Waiting()
 			from := time.Now()
 			if err := j.Append(uint64(g+1), incs); err != nil {

@@ -36,27 +36,56 @@ func address(r *rand.Rand, visitor int) string {
 	return fmt.Sprintf("%d.%d.%d.%d", 80+visitor%7, visitor>>16&255, visitor>>8&255, 1+r.IntN(3))
 }
 
-// requests are n HTTP requests as browsers send them, each of a random visitor on a random page.
-func requests(n int) [][]byte {
+// hit is an HTTP request as a browser sends it, of no visitor yet: see by.
+type hit struct {
+	text    []byte
+	address int // where the visitor's address stands in it
+}
+
+// noAddress is as long as all addresses that by makes.
+const noAddress = "80.100.100.100"
+
+// requests are n hits: visitors come from one of some sources with one of some browsers and look at pagesAVisit pages, of which a few
+// are seen often and most seldom.
+func requests(n int) []hit {
 	r := rand.New(rand.NewPCG(1, 1))
-	all := make([][]byte, n)
+	pages := rand.NewZipf(r, 1.2, 3, trafficPages-1)
+	all := make([]hit, n-n%pagesAVisit)
 	for i := range all {
-		visitor := r.IntN(n)
+		visitor, referrer := i/pagesAVisit, "https://"+benchSite+"/"
+		if i%pagesAVisit == 0 {
+			referrer = referrers[visitor%len(referrers)]
+		}
 		body := fmt.Sprintf(`{"n":"pageview","u":"https://%s/articles/%d","d":%q,"r":%q}`,
-			benchSite, r.IntN(trafficPages), benchSite, referrers[visitor%len(referrers)])
-		all[i] = fmt.Appendf(nil, "POST /api/event HTTP/1.1\r\nHost: stats.example\r\nConnection: keep-alive\r\n"+
+			benchSite, pages.Uint64(), benchSite, referrer)
+		head := fmt.Sprintf("POST /api/event HTTP/1.1\r\nHost: stats.example\r\nConnection: keep-alive\r\n"+
 			"Content-Length: %d\r\nUser-Agent: %s\r\nContent-Type: text/plain\r\nAccept: */*\r\nOrigin: https://%s\r\n"+
-			"Referer: https://%s/\r\nAccept-Encoding: gzip, deflate, br\r\nAccept-Language: en-GB,en;q=0.9\r\n"+
-			"X-Forwarded-For: %s\r\n\r\n%s",
-			len(body), agents[visitor%len(agents)], benchSite, benchSite, address(r, visitor), body)
+			"Referer: https://%s/\r\nAccept-Encoding: gzip, deflate, br\r\nAccept-Language: en-GB,en;q=0.9\r\nX-Forwarded-For: ",
+			len(body), agents[visitor/len(referrers)%len(agents)], benchSite, benchSite)
+		all[i] = hit{fmt.Append(nil, head, noAddress, "\r\n\r\n", body), len(head)}
 	}
 	return all
+}
+
+// by appends the hit as that of a visitor; some millions have an address of their own.
+func (h *hit) by(out []byte, visitor int) []byte {
+	at := len(out) + h.address
+	out = append(out, h.text...)
+	out[at+1] += byte(visitor % 7)
+	visitor /= 7
+	for _, octet := range [...]int{3, 7, 11} {
+		out[at+octet+1] += byte(visitor % 10)
+		out[at+octet+2] += byte(visitor / 10 % 10)
+		visitor /= 100
+	}
+	return out
 }
 
 // load sends requests over keep-alive connections, some of them in flight on each, for a while.
 type load struct {
 	addr        string
-	requests    [][]byte
+	requests    []hit
+	round       int // of several with the same requests: each has visitors of its own
 	connections int
 	pipelined   int // requests in flight on a connection
 	time        time.Duration
@@ -86,12 +115,15 @@ func (l *load) connection(number int, until time.Time) (answered int, err error)
 	}
 	defer conn.Close()
 	answers := bufio.NewReaderSize(conn, 4096)
-	next, out := number*97, make([]byte, 0, 8192)
+	sent, out := 0, make([]byte, 0, 8192)
+	// A visitor has so many numbers for itself as there are visits in a round of a connection.
+	first, visitor := number*32*pagesAVisit, (l.round*l.connections+number)*maxVisitsRound
 	for time.Now().Before(until) {
 		out = out[:0]
 		for range l.pipelined {
-			out = append(out, l.requests[next%len(l.requests)]...)
-			next++
+			h := &l.requests[(first+sent)%len(l.requests)]
+			out = h.by(out, visitor+sent/pagesAVisit%maxVisitsRound)
+			sent++
 		}
 		if _, err := conn.Write(out); err != nil {
 			return answered, err

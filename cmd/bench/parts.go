@@ -30,6 +30,7 @@ import (
 const (
 	loadConnections = 256
 	loadPipelined   = 2
+	maxVisitsRound  = 1000 // of one connection; more are counted as the first ones again
 	loadRequests    = 20_000
 	roundTime       = 3 * time.Second
 	rounds          = 5
@@ -84,7 +85,7 @@ func (b *bench) ingest() (err error) {
 	}
 	for round := range n + 1 {
 		for _, s := range sides {
-			if err := s.round(all, round > 0); err != nil { // the first one warms up
+			if err := s.round(all, round); err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)
 			}
 		}
@@ -150,7 +151,7 @@ func (s *side) against(o *side) float64 {
 func (s *side) cpuEach() float64 { return float64(s.cpu.Microseconds()) / float64(s.requests) }
 
 // round lets the side's server run, alone, and puts it under load.
-func (s *side) round(all [][]byte, counts bool) (err error) {
+func (s *side) round(all []hit, number int) (err error) {
 	if err := s.server.resume(); err != nil {
 		return err
 	}
@@ -160,7 +161,7 @@ func (s *side) round(all [][]byte, counts bool) (err error) {
 		return err
 	}
 	l := load{
-		addr: s.server.addr, requests: all, connections: loadConnections, pipelined: loadPipelined, time: roundTime,
+		addr: s.server.addr, requests: all, round: number, connections: loadConnections, pipelined: loadPipelined, time: roundTime,
 	}
 	rate, total, err := l.run()
 	if err != nil {
@@ -170,7 +171,7 @@ func (s *side) round(all [][]byte, counts bool) (err error) {
 	if err != nil {
 		return err
 	}
-	if counts {
+	if number > 0 { // the first one warms up
 		s.rates, s.requests, s.cpu = append(s.rates, rate), s.requests+total, s.cpu+after-before
 	}
 	return nil
@@ -182,7 +183,7 @@ func median(v []float64) float64 {
 }
 
 // pollInterval is the time between two questions: a key has 600 an hour.
-const pollInterval = 50 * time.Millisecond
+const pollInterval = 100 * time.Millisecond
 
 // visible measures how long it takes until an event that was answered 202 is in the answers of the stats API.
 func (b *bench) visible() (err error) {
