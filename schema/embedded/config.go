@@ -163,6 +163,10 @@ func mergeTreeSettings() [][2]string {
 		{"fsync_part_directory", "1"},
 		{"min_rows_to_fsync_after_merge", "1"},
 		{"min_compressed_bytes_to_fsync_after_merge", "1"},
+		// A batch every two seconds is a part each, and their rows are many of the same cells. Left alone, the engine merges every
+		// few of them with all that the day has, dozens of times a minute: half as much work as all else that a busy server does. A
+		// question reads so many small parts more.
+		{"min_parts_to_merge_at_once", "16"},
 		{"merge_selecting_sleep_ms", "5000"},
 		{"max_merge_selecting_sleep_ms", "60000"},
 	}
