@@ -4,7 +4,7 @@
 // things in a group of requests is what promise P6 rests on:
 //
 //  1. Begin on each day that is touched, so that what follows can be undone.
-//  2. Step for each event: the visitor table changes, and increments come out.
+//  2. Count each event: the visitor table changes. Then Increments: what the group adds.
 //  3. Append to the journal. Now the group counts, also should the process die.
 //  4. Answer the requests.
 //
