@@ -146,3 +146,25 @@ func TestSiteK(t *testing.T) {
 		}
 	}
 }
+
+func TestCellParent(t *testing.T) {
+	for _, c := range []struct {
+		cube CubeID
+		in   []string
+		want []string // nil: there is none
+	}{
+		{CubePagePlaces, []string{"example.com", "/", "NL"}, []string{"example.com", "/", Other}},
+		{CubePlaces, []string{"NL", "NL-NH", "1:A"}, []string{"NL", Other, Other}},
+		{CubePlaces, []string{"NL", Other, Other}, nil},
+		{CubePages, []string{"example.com", "/"}, nil},
+		{0, nil, nil},
+	} {
+		cell := Cell{Site: 1, Cube: c.cube, Time: 2}
+		want := cell
+		copy(cell.Values[:], c.in)
+		copy(want.Values[:], c.want)
+		if got, ok := cell.Parent(); ok != (c.want != nil) || ok && got != want {
+			t.Errorf("the parent of %v is %v, %v", cell, got, ok)
+		}
+	}
+}

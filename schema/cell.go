@@ -2,6 +2,7 @@ package schema
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -29,6 +30,22 @@ func (c *Cell) Compare(o *Cell) int {
 		}
 	}
 	return 0
+}
+
+// Parent is the cell under which c is counted while it has fewer than k visitors (P4): the same one with the guarded values set to
+// Other. There is none, false, where nothing is guarded, and where c is its own parent.
+func (c *Cell) Parent() (Cell, bool) {
+	parent := *c
+	cube, ok := CubeByID(c.Cube)
+	if !ok {
+		return parent, false
+	}
+	for i, d := range cube.Dimensions {
+		if slices.Contains(cube.Guarded, d) {
+			parent.Values[i] = Other
+		}
+	}
+	return parent, parent != *c
 }
 
 // Increment adds Delta to Cell.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -13,16 +12,11 @@ import (
 	"turf/schema"
 )
 
-// Requests of the actions on funnels.
-type (
-	addFunnelRequest struct {
-		Site   string
-		Funnel schema.Funnel
-	}
-	removeFunnelRequest struct {
-		Site, Name string
-	}
-)
+// addFunnelRequest is the request of the action that declares a funnel.
+type addFunnelRequest struct {
+	Site   string
+	Funnel schema.Funnel
+}
 
 func (a *app) funnelCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -65,11 +59,7 @@ day.`, schema.MinFunnelSteps, schema.MaxFunnelSteps),
 				f.Steps = append(f.Steps, step)
 			}
 			ctx := cmd.Context()
-			return a.with(ctx, func(be backend) error {
-				domain, err := onlySite(ctx, be, site)
-				if err != nil {
-					return err
-				}
+			return a.withSite(ctx, site, func(be backend, domain string) error {
 				var added schema.Funnel
 				if err := be.call(ctx, "funnel/add", addFunnelRequest{domain, f}, &added); err != nil {
 					return err
@@ -80,7 +70,7 @@ day.`, schema.MinFunnelSteps, schema.MaxFunnelSteps),
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&site, "site", "", "`DOMAIN` of the site; not needed where there is only one")
+	siteFlag(cmd, &site)
 	f.StringArrayVar(&steps, "step", nil, "`STEP`: event:NAME or page:PATH; may be given several times, in their order")
 	f.DurationVar(&window, "window", 0, "`TIME` for all steps together, such as 30m; without it, the day")
 	return cmd
@@ -95,11 +85,7 @@ func (a *app) funnelListCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return a.with(ctx, func(be backend) error {
-				domain, err := onlySite(ctx, be, site)
-				if err != nil {
-					return err
-				}
+			return a.withSite(ctx, site, func(be backend, domain string) error {
 				var funnels []schema.Funnel
 				if err := be.call(ctx, "funnel/list", domain, &funnels); err != nil {
 					return err
@@ -111,7 +97,7 @@ func (a *app) funnelListCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&site, "site", "", "`DOMAIN` of the site; not needed where there is only one")
+	siteFlag(cmd, &site)
 	return cmd
 }
 
@@ -126,20 +112,16 @@ counted again from then on.`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return a.with(ctx, func(be backend) error {
-				domain, err := onlySite(ctx, be, site)
-				if err != nil {
-					return err
-				}
+			return a.withSite(ctx, site, func(be backend, domain string) error {
 				var removed schema.Funnel
-				if err := be.call(ctx, "funnel/remove", removeFunnelRequest{domain, args[0]}, &removed); err != nil {
+				if err := be.call(ctx, "funnel/remove", removeRequest{domain, args[0]}, &removed); err != nil {
 					return err
 				}
 				return a.print(removed, removed.Name+" is no funnel any more\n")
 			})
 		},
 	}
-	cmd.Flags().StringVar(&site, "site", "", "`DOMAIN` of the site; not needed where there is only one")
+	siteFlag(cmd, &site)
 	return cmd
 }
 
@@ -208,23 +190,11 @@ func addFunnel(ctx context.Context, in *instance, req addFunnelRequest) (schema.
 }
 
 func listFunnels(_ context.Context, in *instance, domain string) ([]schema.Funnel, error) {
-	site, ok := in.sites.ByDomain(domain)
-	if !ok {
-		return nil, fmt.Errorf("there is no site %s", domain)
-	}
-	return append([]schema.Funnel{}, site.Funnels...), nil
+	return listDeclared(in, domain, funnelsOf)
 }
 
-func removeFunnel(ctx context.Context, in *instance, req removeFunnelRequest) (schema.Funnel, error) {
-	var removed schema.Funnel
-	_, err := in.sites.Set(ctx, req.Site, func(s *schema.Site) error {
-		i := slices.IndexFunc(s.Funnels, func(f schema.Funnel) bool { return f.Name == req.Name })
-		if i < 0 {
-			return fmt.Errorf("it has no funnel %q; list them: turf funnel list", req.Name)
-		}
-		removed = s.Funnels[i]
-		s.Funnels = slices.Delete(s.Funnels, i, i+1)
-		return nil
-	})
-	return removed, err
+func removeFunnel(ctx context.Context, in *instance, req removeRequest) (schema.Funnel, error) {
+	return removeDeclared(ctx, in, req, "funnel", funnelsOf, func(f *schema.Funnel) string { return f.Name })
 }
+
+func funnelsOf(s *schema.Site) *[]schema.Funnel { return &s.Funnels }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,16 +10,11 @@ import (
 	"turf/schema"
 )
 
-// Requests of the actions on goals.
-type (
-	addGoalRequest struct {
-		Site string
-		Goal schema.Goal
-	}
-	removeGoalRequest struct {
-		Site, Name string
-	}
-)
+// addGoalRequest is the request of the action that declares a goal.
+type addGoalRequest struct {
+	Site string
+	Goal schema.Goal
+}
 
 func (a *app) goalCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -50,11 +44,7 @@ that the event carries in that currency are added up, from then on: total_revenu
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return a.with(ctx, func(be backend) error {
-				domain, err := onlySite(ctx, be, site)
-				if err != nil {
-					return err
-				}
+			return a.withSite(ctx, site, func(be backend, domain string) error {
 				var added schema.Goal
 				if err := be.call(ctx, "goal/add", addGoalRequest{domain, g}, &added); err != nil {
 					return err
@@ -64,7 +54,7 @@ that the event carries in that currency are added up, from then on: total_revenu
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&site, "site", "", "`DOMAIN` of the site; not needed where there is only one")
+	siteFlag(cmd, &site)
 	f.StringVar(&g.Event, "event", "", "`NAME` of the custom event")
 	f.StringVar(&g.Page, "page", "", "`PATH` of the page, or of all pages that it fits")
 	f.IntVar(&g.Scroll, "scroll", 0, "how many `percent` of the page must be seen, 1 to 100")
@@ -84,11 +74,7 @@ func (a *app) goalListCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			return a.with(ctx, func(be backend) error {
-				domain, err := onlySite(ctx, be, site)
-				if err != nil {
-					return err
-				}
+			return a.withSite(ctx, site, func(be backend, domain string) error {
 				var goals []schema.Goal
 				if err := be.call(ctx, "goal/list", domain, &goals); err != nil {
 					return err
@@ -99,7 +85,7 @@ func (a *app) goalListCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&site, "site", "", "`DOMAIN` of the site; not needed where there is only one")
+	siteFlag(cmd, &site)
 	return cmd
 }
 
@@ -113,20 +99,16 @@ func (a *app) goalRemoveCommand() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return a.with(ctx, func(be backend) error {
-				domain, err := onlySite(ctx, be, site)
-				if err != nil {
-					return err
-				}
+			return a.withSite(ctx, site, func(be backend, domain string) error {
 				var removed schema.Goal
-				if err := be.call(ctx, "goal/remove", removeGoalRequest{domain, args[0]}, &removed); err != nil {
+				if err := be.call(ctx, "goal/remove", removeRequest{domain, args[0]}, &removed); err != nil {
 					return err
 				}
 				return a.print(removed, removed.Name+" is no goal any more\n")
 			})
 		},
 	}
-	cmd.Flags().StringVar(&site, "site", "", "`DOMAIN` of the site; not needed where there is only one")
+	siteFlag(cmd, &site)
 	return cmd
 }
 
@@ -166,23 +148,11 @@ func addGoal(ctx context.Context, in *instance, req addGoalRequest) (schema.Goal
 }
 
 func listGoals(_ context.Context, in *instance, domain string) ([]schema.Goal, error) {
-	site, ok := in.sites.ByDomain(domain)
-	if !ok {
-		return nil, fmt.Errorf("there is no site %s", domain)
-	}
-	return append([]schema.Goal{}, site.Goals...), nil
+	return listDeclared(in, domain, goalsOf)
 }
 
-func removeGoal(ctx context.Context, in *instance, req removeGoalRequest) (schema.Goal, error) {
-	var removed schema.Goal
-	_, err := in.sites.Set(ctx, req.Site, func(s *schema.Site) error {
-		i := slices.IndexFunc(s.Goals, func(g schema.Goal) bool { return g.Name == req.Name })
-		if i < 0 {
-			return fmt.Errorf("it has no goal %q; list them: turf goal list", req.Name)
-		}
-		removed = s.Goals[i]
-		s.Goals = slices.Delete(s.Goals, i, i+1)
-		return nil
-	})
-	return removed, err
+func removeGoal(ctx context.Context, in *instance, req removeRequest) (schema.Goal, error) {
+	return removeDeclared(ctx, in, req, "goal", goalsOf, func(g *schema.Goal) string { return g.Name })
 }
+
+func goalsOf(s *schema.Site) *[]schema.Goal { return &s.Goals }

@@ -31,7 +31,11 @@ func TestMain(m *testing.M) { embeddedtest.Main(m) }
 //	count DAY              then an event a line: TIME VISITOR view|do|engage WHAT [field=value…], counted by the core (k is 2)
 //	ask QUESTION           then ----, a line for each row, and what meta says
 //	follow NAME RANGE      asks for a funnel: then ----, a line for each step: visitors, dropoff, percentages, median, p90
-func TestAnswers(t *testing.T) {
+func TestAnswers(t *testing.T) { runScripts(t, "testdata/answers/*.txt", (*script).run) }
+
+// runScripts runs each file of the pattern through the real engine, as a site of its own.
+func runScripts(t *testing.T, pattern string, run func(s *script, file string)) {
+	t.Helper()
 	engine := embeddedtest.Open(t)
 	db, err := clickhouse.Open(t.Context(), clickhouse.Config{Transport: engine, Database: embeddedtest.Database(t, engine)})
 	if err != nil {
@@ -41,14 +45,14 @@ func TestAnswers(t *testing.T) {
 	if err := db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob("testdata/answers/*.txt")
+	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
 		t.Fatal("no scripts", err)
 	}
 	for i, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			s := script{t: t, db: db, site: schema.Site{ID: schema.SiteID(i + 1), Domain: "example.com", Timezone: "UTC"}}
-			s.run(file)
+			run(&s, file)
 		})
 	}
 }

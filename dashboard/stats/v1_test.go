@@ -5,42 +5,18 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"turf/dashboard/stats"
-	"turf/schema"
-	"turf/schema/clickhouse"
-	"turf/schema/embedded/embeddedtest"
 )
 
 // TestV1Answers runs the scripts of testdata/v1 through the real engine. They are those of TestAnswers, but a
 // question is that of the stats API v1: "aggregate", "timeseries" or "breakdown", and the parameters as a URL has
 // them (+ is a space), with spaces between.
-func TestV1Answers(t *testing.T) {
-	engine := embeddedtest.Open(t)
-	db, err := clickhouse.Open(t.Context(), clickhouse.Config{Transport: engine, Database: embeddedtest.Database(t, engine)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	files, err := filepath.Glob("testdata/v1/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no scripts", err)
-	}
-	for i, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			s := script{t: t, db: db, site: schema.Site{ID: schema.SiteID(i + 1), Domain: "example.com", Timezone: "UTC"}}
-			s.runV1(file)
-		})
-	}
-}
+func TestV1Answers(t *testing.T) { runScripts(t, "testdata/v1/*.txt", (*script).runV1) }
 
 func (s *script) runV1(file string) {
 	text, err := os.ReadFile(file)

@@ -64,18 +64,9 @@ func digestText(stale bool, digests []uint64) string {
 // guard moves what is added to guarded cells to their parents, but where it alone is of k visitors.
 func guard(added map[schema.Cell]schema.Deltas, k int) {
 	for _, cell := range slices.Collect(maps.Keys(added)) {
-		cube, ok := schema.CubeByID(cell.Cube)
 		sums := added[cell]
-		if !ok || len(cube.Guarded) == 0 || sums[schema.Visitors] >= int64(k) {
-			continue
-		}
-		parent := cell
-		for i, d := range cube.Dimensions {
-			if slices.Contains(cube.Guarded, d) {
-				parent.Values[i] = schema.Other
-			}
-		}
-		if parent == cell {
+		parent, ok := cell.Parent()
+		if !ok || sums[schema.Visitors] >= int64(k) {
 			continue
 		}
 		delete(added, cell)

@@ -428,18 +428,9 @@ func (p *plausible) host(day schema.Day, row map[string]string) {
 // guard counts guarded cells with too few visitors under (other).
 func (p *plausible) guard() {
 	for cell, sums := range p.cells {
-		cube, ok := schema.CubeByID(cell.Cube)
 		k := p.cfg.Site.K(schema.DayOf(time.Unix(cell.Time, 0), p.loc))
-		if !ok || len(cube.Guarded) == 0 || sums[schema.Visitors] >= int64(k) {
-			continue
-		}
-		parent := cell
-		for i, d := range cube.Dimensions {
-			if slices.Contains(cube.Guarded, d) {
-				parent.Values[i] = schema.Other
-			}
-		}
-		if parent == cell {
+		parent, ok := cell.Parent()
+		if !ok || sums[schema.Visitors] >= int64(k) {
 			continue
 		}
 		delete(p.cells, cell)
