@@ -2,10 +2,12 @@ package clickhouse_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -43,12 +45,7 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 func TestOpenUnreachable(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	listener.Close()
+	address := deafAddress(t)
 	web := httptest.NewServer(http.NotFoundHandler())
 	defer web.Close()
 	blunt := bluntServer(t)
@@ -75,6 +72,25 @@ func TestOpenUnreachable(t *testing.T) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
 	}
+}
+
+// deafAddress is an address where nothing listens, and where nothing can until the test ends: its port is held by a socket that is
+// bound and does not listen. (A port that was let go is soon given to a server of another test.)
+func deafAddress(t *testing.T) string {
+	t.Helper()
+	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(socket) })
+	if err := syscall.Bind(socket, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	bound, err := syscall.Getsockname(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("127.0.0.1:%d", bound.(*syscall.SockaddrInet4).Port)
 }
 
 // bluntServer is a web server that does not wait for the end of what it does not understand.
