@@ -104,6 +104,7 @@ type Day struct {
 	declared    *Declared
 	pageMatches []*pageMatch // by the number of a path; nil where nobody has looked
 	otherMatch  pageMatch    // of the last path that has no number
+	leafWords   [][]uint8    // by the place of a leaf and the number of a word: what is known of it
 	need        needs
 }
 

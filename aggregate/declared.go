@@ -12,6 +12,9 @@ type Declared struct {
 	funnels    []declaredFunnel
 	pageSteps  []pageStep
 	eventSteps map[string][]funnelMatch
+
+	segments []declaredSegment
+	leaves   []segmentLeaf // of all segments
 }
 
 // declaredRevenue is a goal whose events carry amounts.
@@ -54,6 +57,9 @@ func Declare(from *schema.Declarations) *Declared {
 	for i := range from.Funnels {
 		x.declareFunnel(&from.Funnels[i])
 	}
+	for i := range from.Segments {
+		x.declareSegment(&from.Segments[i])
+	}
 	return x
 }
 
@@ -61,7 +67,7 @@ func Declare(from *schema.Declarations) *Declared {
 // lie in the memory, so it is to be called again after Open.
 func (d *Day) Declare(x *Declared) {
 	d.declared = x
-	d.pageMatches = nil
+	d.pageMatches, d.leafWords = nil, nil
 	d.need = stepNeeds
 	n := len(x.goals)
 	if len(x.revenue) > 0 { // once more what an event needs, but for words other than the name
@@ -72,10 +78,13 @@ func (d *Day) Declare(x *Declared) {
 		d.need[undoSection] += 2 * MaxProps
 		d.need[wordsSection] += wordHeader + schema.MaxValueBytes
 	}
-	d.need[seenSection] += goalSeen * n
-	d.need[cellsSection] += goalCells * n
-	d.need[hiddenSection] += goalCells * n
-	d.need[undoSection] += 2*goalCells*n + len(x.funnels)
+	named := n + 1 // and the event itself
+	seen := goalSeen*n + len(x.segments)*(segmentSeen+segmentNamedSeen*named)
+	cells := goalCells*n + len(x.segments)*(segmentCells+segmentNamedCells*named)
+	d.need[seenSection] += seen
+	d.need[cellsSection] += cells
+	d.need[hiddenSection] += cells
+	d.need[undoSection] += 2*cells + len(x.funnels)
 	d.need[chainsSection] += len(x.funnels)
 	d.need[wordsSection] += x.bytes
 }

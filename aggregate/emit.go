@@ -96,7 +96,9 @@ func (s *step) emitKey(key packed, hour int, d *schema.Deltas, set uint64) {
 	}
 	i, rec := s.d.cell(key, plan)
 	if rec == nil {
-		s.put(key.masked(&plan.folded), hour, d, set)
+		if !plan.withheld {
+			s.put(key.masked(&plan.folded), hour, d, set)
+		}
 		return
 	}
 	if !plan.guards || rec[cellStateAt] == cellVisible {
@@ -108,7 +110,9 @@ func (s *step) emitKey(key packed, hour int, d *schema.Deltas, set uint64) {
 	sums := s.d.record(hiddenSection, hidden)
 	if sumPlaces[schema.Visitors].load(sums)+d[schema.Visitors] < int64(s.d.cfg.K) {
 		addSums(sums, d, set)
-		s.put(key.masked(&plan.guarded), hour, d, set)
+		if !plan.withheld {
+			s.put(key.masked(&plan.guarded), hour, d, set)
+		}
 		return
 	}
 	before := loadSums(sums)
@@ -116,8 +120,10 @@ func (s *step) emitKey(key packed, hour int, d *schema.Deltas, set uint64) {
 	all := loadSums(sums)
 	s.d.keep(cellsSection, i)
 	rec[cellStateAt] = cellVisible
-	moved := before.Negated()
-	s.put(key.masked(&plan.guarded), hour, &moved, plan.keeps)
+	if !plan.withheld {
+		moved := before.Negated()
+		s.put(key.masked(&plan.guarded), hour, &moved, plan.keeps)
+	}
 	s.put(key, hour, &all, plan.keeps)
 }
 
@@ -174,6 +180,7 @@ type plan struct {
 	words           []schema.Dimension // of whose words the values are: the cube's dimensions, but for those that share another's
 	hourly          bool
 	folds, guards   bool
+	withheld        bool // hidden cells are not counted under a parent
 	folded, guarded mask
 	keeps           uint64 // metrics, a bit each
 }
@@ -185,7 +192,7 @@ func makePlans() (p [schema.NumCubes]plan) {
 		c := &schema.Cubes[i]
 		pl := plan{
 			words: slices.Clone(c.Dimensions), hourly: c.Grain == schema.Hourly,
-			folds: len(c.Folded) > 0, guards: len(c.Guarded) > 0,
+			folds: len(c.Folded) > 0, guards: len(c.Guarded) > 0, withheld: c.Withheld,
 		}
 		for pos, dim := range c.Dimensions {
 			if dim == schema.NextPath {

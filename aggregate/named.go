@@ -69,4 +69,5 @@ func (s *step) countNamed(event word, revenue int64) {
 	f, _ = s.slots(seenEventPage, s.pageValue(s.page), uint64(event))
 	d = s.named(f, revenue)
 	s.emit(&cellKey{cube: schema.CubeEventPages, values: values(event, s.page.host, s.page.path)}, s.hour, &d)
+	s.countNamedInSegments(event, revenue)
 }

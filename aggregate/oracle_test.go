@@ -100,11 +100,13 @@ func (o *oracle) reckon(visitors map[aggregate.Key][]*oracleVisit) {
 		for n, visit := range visits {
 			visit.addGoals(o.Goals)
 			for i := range schema.Cubes {
-				if c := &schema.Cubes[i]; c.ID != schema.CubeFunnelSteps && c.ID != schema.CubeTransitions {
+				c := &schema.Cubes[i]
+				if c.ID != schema.CubeFunnelSteps && c.ID != schema.CubeTransitions && !c.HasAspect(schema.SegmentAspect) {
 					o.reckonVisit(c, fmt.Sprint(key), fmt.Sprint(key, n), visit, attrs)
 				}
 			}
 			o.reckonTransitions(fmt.Sprint(key), visit)
+			o.reckonSegments(fmt.Sprint(key), fmt.Sprint(key, n), visit, attrs)
 		}
 		o.reckonFunnels(fmt.Sprint(key), visits)
 	}
@@ -323,6 +325,9 @@ func hide(sums map[schema.Cell]schema.Deltas, start int64, k int) map[schema.Cel
 		total := cell
 		total.Time = 0
 		if len(cube.Guarded) > 0 && sums[total][schema.Visitors] < int64(k) {
+			if cube.Withheld {
+				continue
+			}
 			for i, dim := range cube.Dimensions {
 				if slices.Contains(cube.Guarded, dim) {
 					cell.Values[i] = schema.Other

@@ -75,6 +75,9 @@ func randomDeclarations(r *rand.Rand) (d schema.Declarations) {
 	for i := range r.IntN(4) {
 		d.Funnels = append(d.Funnels, randomFunnel(r, fmt.Sprint(i)))
 	}
+	for i := range r.IntN(5) {
+		d.Segments = append(d.Segments, schema.Segment{Name: fmt.Sprint(i), Filter: randomFilter(r, 1)})
+	}
 	return d
 }
 

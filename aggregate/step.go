@@ -10,22 +10,26 @@ import (
 
 // What an entry of the set of what was seen is about.
 const (
-	seenPage      = iota + 1 // page, slot: only when the list of pages is full
-	seenPageFrom             // page, source: only of visitors with several sources
-	seenEvent                // event, slot
-	seenProp                 // event, property, value, slot
-	seenSource               // source
-	seenSourceIn             // source, hour: only of visitors with several sources
-	seenReferrer             // source, referrer
-	seenCampaign             // the utm tags
-	seenEntry                // page entered by
-	seenEntryFrom            // page entered by, source
-	seenExit                 // last page of a visit that is over
-	seenExitFrom             // the same, with the visit's source
-	seenEventFrom            // event, source: only of visitors with several sources
-	seenEventPage            // event, page, slot
-	seenFunnel               // funnel: names a chain
-	seenNext                 // path, next path: only where the list of pages does not tell
+	seenPage         = iota + 1 // page, slot: only when the list of pages is full
+	seenPageFrom                // page, source: only of visitors with several sources
+	seenEvent                   // event, slot
+	seenProp                    // event, property, value, slot
+	seenSource                  // source
+	seenSourceIn                // source, hour: only of visitors with several sources
+	seenReferrer                // source, referrer
+	seenCampaign                // the utm tags
+	seenEntry                   // page entered by
+	seenEntryFrom               // page entered by, source
+	seenExit                    // last page of a visit that is over
+	seenExitFrom                // the same, with the visit's source
+	seenEventFrom               // event, source: only of visitors with several sources
+	seenEventPage               // event, page, slot
+	seenFunnel                  // funnel: names a chain
+	seenNext                    // path, next path: only where the list of pages does not tell
+	seenSegment                 // segment, slot
+	seenSegmentFrom             // segment, source: only of visitors with several sources
+	seenSegmentPage             // segment, page, slot
+	seenSegmentEvent            // segment, event, slot
 )
 
 // What one step can need at the most.
@@ -58,6 +62,8 @@ type step struct {
 	attrs           tuple
 	page            page
 	isView, isEvent bool
+	in              segments // of the event
+	entry           page     // by which the visit entered, with the event; set where there are segments
 
 	newVisitor, newVisit, newHour bool
 	bounce, duration              int64 // what the visit's bounces and duration change by
@@ -114,7 +120,7 @@ func (d *Day) Count(ev *Event) error {
 
 // room makes sure that the step that follows cannot fail half way.
 func (d *Day) room() error {
-	if d.len(visitorsSection) >= LimitVisitorsPerDay || d.len(seenSection) >= LimitSeenPerDay-maxSeenStep ||
+	if d.len(visitorsSection) >= LimitVisitorsPerDay || d.len(seenSection) >= LimitSeenPerDay-d.need[seenSection] ||
 		d.len(tuplesSection) >= LimitTuplesPerDay-2 || d.len(chainsSection) >= LimitChainsPerDay-schema.MaxFunnels {
 		return ErrFull
 	}
@@ -156,6 +162,7 @@ func (s *step) count(since int64) {
 	}
 	s.attrs = s.d.loadTuple(s.v.attrs)
 	s.goOn(since)
+	s.findSegments()
 	s.countVisit()
 	if s.isEvent {
 		s.countPage()
@@ -172,6 +179,7 @@ func (s *step) count(since int64) {
 		s.countEngagement()
 	}
 	s.emitPages()
+	s.countSegments()
 	s.countFunnels()
 }
 

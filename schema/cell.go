@@ -33,11 +33,11 @@ func (c *Cell) Compare(o *Cell) int {
 }
 
 // Parent is the cell under which c is counted while it has fewer than k visitors (P4): the same one with the guarded values set to
-// Other. There is none, false, where nothing is guarded, and where c is its own parent.
+// Other. There is none, false, where nothing is guarded, where the cube is Withheld, and where c is its own parent.
 func (c *Cell) Parent() (Cell, bool) {
 	parent := *c
 	cube, ok := CubeByID(c.Cube)
-	if !ok {
+	if !ok || cube.Withheld {
 		return parent, false
 	}
 	for i, d := range cube.Dimensions {

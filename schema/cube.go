@@ -25,6 +25,9 @@ type Cube struct {
 	// Guarded dimensions read Other until at least k visitors of the day are in the cell (P4). All of them at once: the cell
 	// with every guarded dimension set to Other is the parent.
 	Guarded []Dimension
+	// Withheld cells have no parent: until at least k visitors of the day are in one it is in memory only, and one that comes after
+	// LimitCellsPerDay is not counted.
+	Withheld bool
 	// Folded dimensions read Other in cells that come after LimitCellsPerDay. It contains Guarded.
 	Folded []Dimension
 }
@@ -65,6 +68,12 @@ const (
 	CubeDrops
 	CubeFunnelSteps
 	CubeTransitions
+	CubeSegments
+	CubeSegmentPages
+	CubeSegmentSources
+	CubeSegmentPlaces
+	CubeSegmentDevices
+	CubeSegmentEvents
 	numCubes
 )
 
@@ -163,6 +172,20 @@ var Cubes = []Cube{
 		ID: CubeTransitions, Name: "transitions", Grain: Daily,
 		Dimensions: dims(Path, NextPath), Guarded: dims(NextPath), Folded: dims(NextPath),
 	},
+	// What was declared as a segment, alone and with the core of one aspect. A segment's filter can name all aspects, so the key
+	// stands for more than one already: at most one more is crossed with it, no fine dimension, and nothing appears below k visitors.
+	segmentCube(CubeSegments, "segments"),
+	segmentCube(CubeSegmentPages, "segment_pages", Hostname, Path),
+	segmentCube(CubeSegmentSources, "segment_sources", Channel, Source, Campaign),
+	segmentCube(CubeSegmentPlaces, "segment_places", Country),
+	segmentCube(CubeSegmentDevices, "segment_devices", Device, Browser, OS),
+	segmentCube(CubeSegmentEvents, "segment_events", EventName),
+}
+
+// segmentCube guards all its dimensions, see [Segment].
+func segmentCube(id CubeID, name string, crossed ...Dimension) Cube {
+	all := append(dims(SegmentKey), crossed...)
+	return Cube{ID: id, Name: name, Grain: Daily, Dimensions: all, Guarded: all, Folded: all, Withheld: true}
 }
 
 func dims(d ...Dimension) []Dimension { return d }
@@ -200,6 +223,8 @@ func (c *Cube) Keeps(m Metric) bool {
 		return m == Visitors || m == Events
 	case info.HourOnly && c.Grain != Hourly:
 		return false
+	case c.HasAspect(SegmentAspect) && (m == Bounces || m == Duration || info.PageOnly):
+		return !info.PageOnly && !c.HasAspect(PageAspect) && !c.HasAspect(EventAspect)
 	case c.HasAspect(MeasureAspect):
 		return m == Visits
 	case c.HasAspect(EventAspect):

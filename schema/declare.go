@@ -10,8 +10,9 @@ import (
 // Declarations are what a site's owner wants to have counted ahead of time. They are part of the site's document, may change at any
 // time, and hold from the next event on. Check says whether they are in order.
 type Declarations struct {
-	Goals   []Goal   `json:"goals,omitempty"`
-	Funnels []Funnel `json:"funnels,omitempty"`
+	Goals    []Goal    `json:"goals,omitempty"`
+	Funnels  []Funnel  `json:"funnels,omitempty"`
+	Segments []Segment `json:"segments,omitempty"`
 }
 
 // MaxGoals is how many goals a site can have.
@@ -144,7 +145,10 @@ func (d *Declarations) Check() error {
 			}
 		}
 	}
-	return d.checkFunnels()
+	if err := d.checkFunnels(); err != nil {
+		return err
+	}
+	return d.checkSegments()
 }
 
 func (g *Goal) check(field string) error {
@@ -239,20 +243,29 @@ func (d *Declarations) Began(old *Declarations, now time.Time) {
 			}
 		}
 	}
+	for i := range d.Segments {
+		s := &d.Segments[i]
+		s.Since = now
+		for j := range old.Segments {
+			if old.Segments[j].Key() == s.Key() {
+				s.Since = old.Segments[j].Since
+			}
+		}
+	}
 }
 
 // Same reports whether both are the same declarations in the same memory. It looks no further.
 func (d *Declarations) Same(o *Declarations) bool {
-	return same(d.Goals, o.Goals) && same(d.Funnels, o.Funnels)
+	return same(d.Goals, o.Goals) && same(d.Funnels, o.Funnels) && same(d.Segments, o.Segments)
 }
 
 func same[T any](a, b []T) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-// Clone is a copy that shares nothing.
+// Clone is a copy that shares nothing but the filters of segments, which nobody changes.
 func (d *Declarations) Clone() Declarations {
-	c := Declarations{Goals: slices.Clone(d.Goals), Funnels: slices.Clone(d.Funnels)}
+	c := Declarations{Goals: slices.Clone(d.Goals), Funnels: slices.Clone(d.Funnels), Segments: slices.Clone(d.Segments)}
 	for i := range c.Funnels {
 		c.Funnels[i].Steps = slices.Clone(c.Funnels[i].Steps)
 	}

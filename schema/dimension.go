@@ -20,12 +20,17 @@ const (
 	FunnelAspect = DropAspect + 1
 	// NextAspect: what came after the page.
 	NextAspect = FunnelAspect + 1
-	NumAspects = NextAspect + 1
+	// SegmentAspect: a segment that was declared.
+	SegmentAspect = NextAspect + 1
+	NumAspects    = SegmentAspect + 1
 )
 
 // String is the aspect's name as it appears in messages.
 func (a Aspect) String() string {
-	return [...]string{"page", "source", "place", "device", "event", "measure", "dropped request", "funnel", "next page"}[a]
+	return [...]string{
+		"page", "source", "place", "device", "event", "measure", "dropped request", "funnel", "next page",
+		"segment",
+	}[a]
 }
 
 // Dimension names one column by which things are counted. The zero value is Hostname.
@@ -63,6 +68,8 @@ const (
 	Step
 	// NextPath is the path of the page that was seen after the one of Path. Its values are those of Path, which they share a limit with.
 	NextPath
+	// SegmentKey is a segment's key ([Segment.Key]).
+	SegmentKey
 	NumDimensions
 )
 
@@ -105,6 +112,7 @@ var Dimensions = [NumDimensions]DimensionInfo{
 	FunnelKey:      {"funnel", "funnel", FunnelAspect, false, 1_000},
 	Step:           {"step", "step", FunnelAspect, false, MaxFunnelSteps},
 	NextPath:       {"next_path", "next page", NextAspect, false, 10_000},
+	SegmentKey:     {"segment", "segment", SegmentAspect, false, 1_000},
 }
 
 // String is the dimension's column name.
