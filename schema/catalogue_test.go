@@ -41,6 +41,14 @@ func TestCatalogueKeepsThePromises(t *testing.T) {
 		if c.Has(NextPath) && !slices.Contains(c.Guarded, NextPath) {
 			t.Errorf("%s does not guard the pair of pages", c.Name)
 		}
+		if segment := c.Has(SegmentKey); segment != c.Withheld || segment && (aspects > 1 || len(c.Guarded) != len(c.Dimensions)) {
+			t.Errorf("%s does not keep what is promised of segments", c.Name)
+		}
+		for _, d := range c.Dimensions {
+			if c.Has(SegmentKey) && d != SegmentKey && !Dimensions[d].Core {
+				t.Errorf("%s crosses segments with the fine dimension %s", c.Name, d)
+			}
+		}
 		for _, d := range c.Guarded {
 			if !slices.Contains(c.Folded, d) {
 				t.Errorf("%s guards %s but does not fold it", c.Name, d)
@@ -157,6 +165,7 @@ func TestCellParent(t *testing.T) {
 		{CubePlaces, []string{"NL", "NL-NH", "1:A"}, []string{"NL", Other, Other}},
 		{CubePlaces, []string{"NL", Other, Other}, nil},
 		{CubePages, []string{"example.com", "/"}, nil},
+		{CubeSegmentPlaces, []string{"0123456789abcdef", "NL"}, nil},
 		{0, nil, nil},
 	} {
 		cell := Cell{Site: 1, Cube: c.cube, Time: 2}

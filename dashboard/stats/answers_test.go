@@ -28,6 +28,7 @@ func TestMain(m *testing.M) { embeddedtest.Main(m) }
 //	load                   then a counter a line: CUBE TIME dimension=value… metric=number…
 //	goal NAME event=…      of the site; or page=…, and with scroll=…, currency=… or since=… A name's space is written with _
 //	funnel NAME STEP…      of the site: a path or the name of an event, and window=SECONDS or since=…
+//	segment NAME SINCE FILTERS  of the site, as segments are declared; a name's space is written with _
 //	count DAY              then an event a line: TIME VISITOR view|do|engage WHAT [field=value…], counted by the core (k is 2)
 //	ask QUESTION           then ----, a line for each row, and what meta says
 //	follow NAME RANGE      asks for a funnel: then ----, a line for each step: visitors, dropoff, percentages, median, p90
@@ -90,6 +91,10 @@ func (s *script) run(file string) {
 		case "funnel":
 			for _, line := range lines {
 				s.funnel(strings.TrimPrefix(line, "funnel "))
+			}
+		case "segment":
+			for _, line := range lines {
+				s.segment(strings.TrimPrefix(line, "segment "))
 			}
 		case "count":
 			s.count(strconv.Itoa(i), argument, lines[1:])
@@ -176,6 +181,24 @@ func (s *script) funnel(line string) {
 		}
 	}
 	s.site.Funnels = append(s.site.Funnels, f)
+	if err := s.site.Check(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// segment reads `Dutch_readers 2026-09-07T12:00:00Z [["is","visit:country",["NL"]]]`.
+func (s *script) segment(line string) {
+	fields := strings.SplitN(line, " ", 3)
+	filter, err := stats.ParseSegment([]byte(fields[2]))
+	if err != nil {
+		s.t.Fatalf("%s: %v", line, err)
+	}
+	since, err := time.Parse(time.RFC3339, fields[1])
+	if err != nil {
+		s.t.Fatalf("%s: %v", line, err)
+	}
+	name := strings.ReplaceAll(fields[0], "_", " ")
+	s.site.Segments = append(s.site.Segments, schema.Segment{Name: name, Filter: filter, Since: since})
 	if err := s.site.Check(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -397,6 +420,16 @@ func TestGoldenRuns(t *testing.T) {
 		{Name: "Purchase", Event: "Purchase", Currency: "EUR"},
 		{Name: "Donation", Event: "Donate", Currency: "USD"},
 		{Name: "Gift", Event: "Gift", Currency: "EUR"},
+	}
+	for name, filters := range map[string]string{
+		"Dutch readers": `[["is","visit:country",["NL"]],["contains","event:page",["/docs"]]]`,
+		"Mobile search": `[["is","visit:device",["Mobile"]],["is","visit:channel",["Organic Search"]]]`,
+	} {
+		filter, err := stats.ParseSegment([]byte(filters))
+		if err != nil {
+			t.Fatal(err)
+		}
+		site.Segments = append(site.Segments, schema.Segment{Name: name, Filter: filter})
 	}
 	e := stats.Engine{Runner: db, Now: func() time.Time { return time.Date(2026, time.March, 31, 13, 37, 0, 0, time.UTC) }}
 	files, err := filepath.Glob("testdata/sql/*.txt")

@@ -138,6 +138,9 @@ func (p *plan) checkMetric(m Metric) error {
 	if f == nil {
 		return invalid("metrics", "%s is not defined %s", m, p.undefined(m))
 	}
+	if err := p.checkSegment(m, f); err != nil {
+		return err
+	}
 	if !p.cube.Keeps(f.num) || f.ratio && !p.cube.Keeps(f.den) {
 		return invalid("metrics", "%s is not counted together with what this question is about", m)
 	}
@@ -325,9 +328,12 @@ func checkAbsent(filters []Filter, dimension string, plain bool) error {
 func (p *plan) warnHidden() {
 	hidden := false
 	walk(p.query.Filters, func(f *Filter) {
-		a, _, _ := attributeOf(f.Dimension)
-		hidden = hidden || slices.Contains(p.cube.Guarded, a.dim)
+		a, _, ok := attributeOf(f.Dimension)
+		hidden = hidden || ok && slices.Contains(p.cube.Guarded, a.dim)
 	})
+	if p.segment != nil {
+		return // see warnSegment
+	}
 	for _, m := range p.query.Metrics {
 		if hidden || m == GroupConversionRate && p.groupsHide() {
 			p.warn(m, hiddenWarning)

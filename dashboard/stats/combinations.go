@@ -19,9 +19,7 @@ func Combinations() []Combination {
 	var all []Combination
 	for i := range schema.Cubes {
 		c := &schema.Cubes[i]
-		if slices.ContainsFunc(c.Dimensions, func(d schema.Dimension) bool {
-			return schema.Dimensions[d].Aspect >= schema.NumVisitAspects
-		}) {
+		if !c.OfVisits() && !c.HasAspect(schema.SegmentAspect) {
 			continue
 		}
 		for _, names := range readings(c) {
@@ -46,7 +44,7 @@ func Combinations() []Combination {
 func readings(c *schema.Cube) [][]string {
 	roles := []role{visitRole}
 	switch {
-	case c.HasAspect(schema.EventAspect) && c.HasAspect(schema.PageAspect):
+	case c.HasAspect(schema.PageAspect) && (c.HasAspect(schema.EventAspect) || c.HasAspect(schema.SegmentAspect)):
 		roles = []role{pageRole}
 	case c.HasAspect(schema.PageAspect):
 		roles = []role{pageRole, entryRole, exitRole}
@@ -64,6 +62,9 @@ func readings(c *schema.Cube) [][]string {
 				if c.Has(a.dim) && (a.role == visitRole || a.role == r || a.name == event) {
 					names = append(names, a.name)
 				}
+			}
+			if c.HasAspect(schema.SegmentAspect) {
+				names = append(names, segmentDimension)
 			}
 			sets = append(sets, names)
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // TestCombinations: a set of up to three dimensions is in one of the combinations exactly when the planner answers it, as
-// dimensions and as filters, by the day and by the hour.
+// dimensions and as filters, by the day and by the hour, and also with a filter by a segment.
 func TestCombinations(t *testing.T) {
 	var names []string
 	for _, a := range attributes {
@@ -23,10 +23,15 @@ func TestCombinations(t *testing.T) {
 		t.Fatal(err)
 	}
 	answered, refused := 0, 0
-	check := func(set ...string) {
+	segment := Filter{Op: Is, Dimension: segmentDimension, Values: []string{"Mobile search"}}
+	checkIn := func(filters []Filter, set []string) {
+		named := set
+		if filters != nil {
+			named = append(slices.Clone(set), segmentDimension)
+		}
 		for _, grain := range []schema.Grain{schema.Hourly, schema.Daily} {
 			in := slices.ContainsFunc(Combinations(), func(c Combination) bool {
-				return c.Grain == grain.String() && !slices.ContainsFunc(set, func(n string) bool { return !slices.Contains(c.Dimensions, n) })
+				return c.Grain == grain.String() && !slices.ContainsFunc(named, func(n string) bool { return !slices.Contains(c.Dimensions, n) })
 			})
 			// Events can be asked of everything that has a page or an event, visits of all else.
 			metric := Visits
@@ -36,7 +41,7 @@ func TestCombinations(t *testing.T) {
 			}) {
 				metric = Events
 			}
-			q := &Query{Metrics: []Metric{metric}, Dimensions: slices.Clone(set), Pagination: Pagination{Limit: 1}}
+			q := &Query{Metrics: []Metric{metric}, Dimensions: slices.Clone(set), Filters: filters, Pagination: Pagination{Limit: 1}}
 			if grain == schema.Hourly {
 				q.Dimensions = append(q.Dimensions, timeHour)
 			}
@@ -46,7 +51,7 @@ func TestCombinations(t *testing.T) {
 				t.Fatal(err)
 			}
 			if (err == nil) != in {
-				t.Errorf("%v by the %s: in a combination %v, planner: %v", set, grain, in, err)
+				t.Errorf("%v by the %s: in a combination %v, planner: %v", named, grain, in, err)
 			}
 			if in {
 				answered++
@@ -55,6 +60,11 @@ func TestCombinations(t *testing.T) {
 			}
 		}
 	}
+	check := func(set ...string) {
+		checkIn(nil, set)
+		checkIn([]Filter{segment}, set)
+	}
+	check()
 	for i := range names {
 		check(names[i])
 		for j := range i {

@@ -28,7 +28,22 @@ var testSite = schema.Site{
 		{Name: "Visit /thanks", Page: "/thanks"},
 		{Name: "Blog", Page: "/blog/*", Since: time.Date(2026, time.March, 25, 12, 0, 0, 0, time.UTC)},
 		{Name: "Read", Page: "/docs*", Scroll: 50},
-	}},
+	}, Segments: testSegments},
+}
+
+// testSegments are one of events, declared inside the last seven days, and one of visits.
+var testSegments = []schema.Segment{
+	{
+		Name: "Dutch readers", Since: time.Date(2026, time.March, 25, 12, 0, 0, 0, time.UTC),
+		Filter: schema.SegmentFilter{Op: "and", Of: []schema.SegmentFilter{
+			{Op: "is", Column: "country", Values: []string{"NL"}}, {Op: "contains", Column: "path", Values: []string{"/docs"}},
+		}},
+	},
+	{
+		Name: "Mobile search", Filter: schema.SegmentFilter{Op: "and", Of: []schema.SegmentFilter{
+			{Op: "is", Column: "device", Values: []string{"Mobile"}}, {Op: "is", Column: "channel", Values: []string{"Organic Search"}},
+		}},
+	},
 }
 
 // shop is the site of the questions about amounts.

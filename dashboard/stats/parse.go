@@ -2,6 +2,7 @@ package stats
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -348,8 +349,10 @@ func parseLeaf(op Op, args []json.RawMessage, values *int) (Filter, error) {
 	if f.Dimension, err = decode[string]("filters", "the name of a dimension", args[0]); err != nil {
 		return f, err
 	}
-	if err := checkDimension("filters", f.Dimension); err != nil {
-		return f, err
+	if f.Dimension != segmentDimension {
+		if err := checkDimension("filters", f.Dimension); err != nil {
+			return f, err
+		}
 	}
 	if isTime(f.Dimension) {
 		return f, invalid("filters", "time cannot be filtered by. Use date_range")
@@ -379,7 +382,7 @@ func parseLeaf(op Op, args []json.RawMessage, values *int) (Filter, error) {
 			return f, err
 		}
 	}
-	return f, f.checkNames()
+	return f, cmp.Or(f.checkSegmentLeaf(), f.checkNames())
 }
 
 // parseValue reads a value of a leaf: a string, or a whole number such as a city's.

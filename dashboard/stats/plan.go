@@ -19,7 +19,8 @@ type plan struct {
 	interval string // time:hour and so on; empty without a time dimension
 	prop     string // the property that the question is about, if any
 	pinned   [schema.NumDimensions]bool
-	goals    *goalPlan // nil: the question is not about goals
+	goals    *goalPlan       // nil: the question is not about goals
+	segment  *schema.Segment // nil: it is about no segment
 	// totals are the questions for what shares are of: of all rows together, or, for GroupConversionRate, by group.
 	totals map[Metric]*plan
 	why    string            // why no smaller cube serves
@@ -37,6 +38,9 @@ type wants struct {
 }
 
 func (w *wants) add(field, name string) error {
+	if name == segmentDimension && field == "filters" {
+		return nil // see addSegment
+	}
 	a, prop, ok := attributeOf(name)
 	if !ok {
 		return checkDimension(field, name)
@@ -101,6 +105,7 @@ func makePlan(q *Query, site *schema.Site, span Span) (*plan, error) {
 	}
 	p.warnHidden()
 	p.warnSince()
+	p.warnSegment()
 	return p, nil
 }
 
@@ -113,6 +118,9 @@ func (p *plan) findCube(w *wants) (err error) {
 		return err
 	}
 	p.prop = w.prop
+	if err := p.addSegment(w); err != nil {
+		return err
+	}
 	if err := w.addMeasure(p.query.Metrics, p.role); err != nil {
 		return err
 	}
@@ -321,10 +329,14 @@ func (w *wants) hourlyPart() string {
 }
 
 // wayOut is what can be done about a question that no cube holds.
-const wayOut = "Ask about fewer of them at a time."
+const wayOut = "Ask about fewer of them at a time, or declare a segment that has a part of them as its filters (turf segment add): it is " +
+	"counted from then on."
 
 // refuse says why no cube holds the question.
 func (w *wants) refuse(aspects *[schema.NumAspects]bool) error {
+	if aspects[schema.SegmentAspect] {
+		return w.refuseSegment()
+	}
 	var used, fine []string
 	for a, wanted := range aspects {
 		if wanted {
@@ -368,6 +380,7 @@ func (w *wants) otherAspect(name string, used []string) string {
 // pin marks the dimensions that have one value in each row of the answer.
 func (p *plan) pin() {
 	p.pinned[schema.Prop] = p.prop != ""
+	p.pinned[schema.SegmentKey] = p.segment != nil
 	for _, name := range p.query.Dimensions {
 		if a, _, ok := attributeOf(name); ok && a.expr == "" {
 			p.pinned[a.dim] = true

@@ -213,11 +213,14 @@ func (p *plan) from(w *writer) string {
 	if p.prop != "" {
 		fmt.Fprintf(&b, "  AND prop = %s\n", w.value(p.prop))
 	}
+	if p.segment != nil {
+		fmt.Fprintf(&b, "  AND segment = %s\n", w.value(p.segment.Key()))
+	}
 	if p.goals == nil && p.cube.Has(schema.EventName) {
 		b.WriteString("  AND position(event, '\\t') = 0\n") // no goals that are counted like events
 	}
 	for i := range p.query.Filters {
-		if f := &p.query.Filters[i]; f.Dimension != goalDimension {
+		if f := &p.query.Filters[i]; f.Dimension != goalDimension && f.Dimension != segmentDimension {
 			b.WriteString("  AND " + w.filter(f) + "\n")
 		}
 	}

@@ -65,7 +65,7 @@ func v1Filter(expression string) (Filter, error) {
 			f.Values[i] = directLabel // the documentation's spelling
 		}
 	}
-	if wildcard && f.Dimension != goalProperty && (f.Op == Is || f.Op == IsNot) {
+	if wildcard && f.Dimension != goalProperty && f.Dimension != segmentDimension && (f.Op == Is || f.Op == IsNot) {
 		f.Op = map[Op]Op{Is: Matches, IsNot: MatchesNot}[f.Op]
 		for i, v := range f.Values {
 			f.Values[i] = wildcardPattern(v)

@@ -181,7 +181,7 @@ func checkDimension(field, name string) error {
 	}
 	switch {
 	case name == "segment":
-		return invalid(field, "segments are not available yet. Write the segment's filters into the question")
+		return invalid(field, `segment can be filtered by, as ["is","segment",["Name"]], and is no dimension`)
 	case name == "time:minute":
 		return invalid(field, "time:minute is not available: the finest time that is kept is an hour. Use time:hour")
 	case strings.HasPrefix(name, propPrefix):
