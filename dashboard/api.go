@@ -100,11 +100,13 @@ func (d *Dashboard) sites(_ http.ResponseWriter, r *http.Request) (any, error) {
 		Goals    int    `json:"goals,omitempty"`
 		// Funnels are the names of the site's funnels.
 		Funnels []string `json:"funnels,omitempty"`
+		// Segments are the names of the site's segments.
+		Segments []string `json:"segments,omitempty"`
 	}
 	sites := []site{}
 	for _, s := range d.Sites.List() {
 		if v.sees(s.ID) {
-			sites = append(sites, site{s.Domain, s.Timezone, len(s.Goals), funnelNames(&s)})
+			sites = append(sites, site{s.Domain, s.Timezone, len(s.Goals), funnelNames(&s), segmentNames(&s)})
 		}
 	}
 	return sites, nil

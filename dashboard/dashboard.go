@@ -4,7 +4,7 @@
 //	GET  /api/v1/stats/realtime/visitors         visitors of the last five minutes, a bare integer
 //	GET  /api/v1/stats/{aggregate,timeseries,breakdown}  Plausible's older stats API v1
 //	GET  /api/stats/funnels                      a site's funnels, and how many visitors took their steps; our own
-//	…    /api/v1/sites…                          Plausible's Sites API: sites and their goals
+//	…    /api/v1/sites…                          Plausible's Sites API: sites and their goals, and our own segments
 //	GET  /api/openapi.yaml                       what of this programs may call
 //	GET  /api/me, /api/sites                     for the page: who is looking, and at what there is to look
 //	GET  /api/combinations                       for the page: which dimensions can be asked for together

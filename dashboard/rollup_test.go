@@ -52,6 +52,7 @@ func TestRollUp(t *testing.T) {
 		with(ask("other.example,", days), 401),
 		with(ask("other.example,fourth.example", days), 401), // that a site is not there is not told to a key
 		with(ask(both, days+`,"dimensions":["event:goal"]`), 400, "event:goal is of one site"),
+		with(ask(both, days+`,"filters":[["is","segment",["x"]]]`), 400, "segment is of one site"),
 		one,
 	})
 	explained := ask(both, days)

@@ -65,6 +65,8 @@ func (d *Dashboard) registerSites(e *echo.Echo) {
 		sitePath:        {http.MethodGet: d.readSite, http.MethodPut: d.updateSite, http.MethodDelete: d.deleteSite},
 		goalsPath:       {http.MethodGet: d.listGoals, http.MethodPut: d.putGoal},
 		goalPath:        {http.MethodDelete: d.deleteGoal},
+		segmentsPath:    {http.MethodGet: d.listSegments, http.MethodPut: d.putSegment},
+		segmentPath:     {http.MethodDelete: d.deleteSegment},
 		customPropsPath: {http.MethodGet: d.listProps, http.MethodPut: d.putProp},
 		customPropPath:  {http.MethodDelete: d.deleteProp},
 		sharesPath:      {http.MethodGet: d.listShares, http.MethodPut: d.putShare, http.MethodDelete: d.deleteShare},
@@ -174,6 +176,12 @@ func readFields(w http.ResponseWriter, r *http.Request) (map[string]string, erro
 			switch v.(type) {
 			case string, json.Number, bool:
 				fields[name] = fmt.Sprint(v)
+			case []any: // such as filters
+				text, err := json.Marshal(v)
+				if err != nil {
+					return nil, unread
+				}
+				fields[name] = string(text)
 			}
 		}
 	default:

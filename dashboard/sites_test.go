@@ -110,6 +110,46 @@ func sitesScenarios() []scenario {
 		{name: "no site", request: "GET /api/v1/sites/goals", headers: key("sites"), status: 400, want: []string{"site_id: is required"}},
 		{name: "unknown goal", request: "DELETE /api/v1/sites/goals/7", headers: json, body: `{"site_id":"new.example"}`, status: 404, want: []string{"Goal could not be found"}},
 
+		{
+			name: "segment", request: "PUT /api/v1/sites/segments", headers: json, status: 200,
+			body: `{"site_id":"new.example","name":"Dutch","filters":[["is","visit:country_name",["Netherlands"]],["not",["is","event:page",["/"]]]]}`,
+			want: []string{
+				`{"id":"`, `"name":"Dutch","filters":[["is","visit:country",["NL"]],["not",["is","event:page",["/"]]]],"counted_since":"20`,
+				`"domain":"new.example"`,
+			},
+		},
+		{
+			name: "segment of a form", request: "PUT /api/v1/sites/segments", headers: parts, status: 200,
+			body: part("site_id", "new.example", "name", "Search", "filters", `["is","visit:channel",["Organic Search"]]`),
+			want: []string{`"name":"Search","filters":[["is","visit:channel",["Organic Search"]]]`},
+		},
+		{
+			name: "segment again, by another name", request: "PUT /api/v1/sites/segments", headers: json, status: 200,
+			body: `{"site_id":"new.example","name":"Found","filters":[["is","visit:channel",["Organic Search"]]]}`, want: []string{`"name":"Search"`},
+		},
+		{
+			name: "segment of a name that is taken", request: "PUT /api/v1/sites/segments", headers: json, status: 400,
+			body: `{"site_id":"new.example","name":"Search","filters":[["is","visit:channel",["Email"]]]}`, want: []string{`there are two segments called`},
+		},
+		{
+			name: "segments", request: "GET /api/v1/sites/segments?site_id=new.example&limit=1", headers: key("sites"), status: 200,
+			want: []string{`"segments":[{"id":"`, `"name":"Dutch"`, `"after":"Dutch"`}, not: []string{`"name":"Search"`},
+		},
+		{
+			name: "wrong segment", request: "PUT /api/v1/sites/segments", headers: json, status: 400,
+			body: `{"site_id":"new.example","name":"x","filters":[["is","event:goal",["Signup"]]]}`, want: []string{"event:goal cannot be in a segment"},
+		},
+		{
+			name: "large segment", request: "PUT /api/v1/sites/segments", headers: json, status: 400,
+			body: `{"site_id":"new.example","name":"x","filters":[["is","event:page",[` + strings.Repeat(`"/a",`, 50) + `"/b"]]]}`,
+			want: []string{"a segment has at most 50 values"},
+		},
+		{name: "segment of nothing", request: "PUT /api/v1/sites/segments", headers: json, body: `{"site_id":"new.example","name":"x"}`, status: 400, want: []string{"filters: is required"}},
+		{name: "segment without a name", request: "PUT /api/v1/sites/segments", headers: json, body: `{"site_id":"new.example","filters":[["is","visit:os",["iOS"]]]}`, status: 400, want: []string{"name: is required"}},
+		{name: "segment of another's site", request: "PUT /api/v1/sites/segments", headers: key("site"), body: "site_id=new.example&name=x", status: 404},
+		{name: "unknown segment", request: "DELETE /api/v1/sites/segments/7", headers: json, body: `{"site_id":"new.example"}`, status: 404, want: []string{"Segment could not be found"}},
+		{name: "no key for segments", request: "GET /api/v1/sites/segments?site_id=new.example", headers: key("all"), status: 401},
+
 		{name: "property", request: "PUT /api/v1/sites/custom-props", headers: json, body: `{"site_id":"new.example","property":"plan"}`, status: 200, want: []string{`{"created":true}`}},
 		{name: "properties", request: "GET /api/v1/sites/custom-props?site_id=new.example", headers: key("sites"), status: 200, want: []string{`"custom_properties":[]`}},
 		{

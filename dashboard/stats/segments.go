@@ -117,7 +117,7 @@ func (p *plan) warnSegment() {
 	for _, m := range p.query.Metrics {
 		p.warn(m, segmentWarning)
 		if late {
-			p.warn(m, Warning{"counted_since", fmt.Sprintf("The segment %s was declared inside the date_range and is counted from then on "+
+			p.warn(m, Warning{"counted_since", fmt.Sprintf("The segment %s was declared after the date_range began, and is counted from then on "+
 				"only: see meta.counted_since.", p.segment.Name)})
 		}
 	}

@@ -1,0 +1,100 @@
+package dashboard
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"turf/dashboard/stats"
+	"turf/schema"
+)
+
+// Paths of segments in the Sites API; our own.
+const (
+	segmentsPath = sitesPath + "/segments"
+	segmentPath  = segmentsPath + "/:segment_id"
+)
+
+// segmentAnswer is a segment on the wire.
+type segmentAnswer struct {
+	ID      string         `json:"id"`
+	Name    string         `json:"name"`
+	Filters []stats.Filter `json:"filters"` // as those of a question
+	Since   time.Time      `json:"counted_since"`
+	Domain  string         `json:"domain,omitempty"`
+}
+
+func tellSegment(s *schema.Segment) segmentAnswer {
+	return segmentAnswer{ID: s.Key(), Name: s.Name, Filters: stats.SegmentFilters(&s.Filter), Since: s.Since}
+}
+
+func (d *Dashboard) listSegments(p *provisioning) (any, error) {
+	site, err := d.site(p)
+	if err != nil {
+		return nil, err
+	}
+	var all []segmentAnswer
+	for i := range site.Segments {
+		all = append(all, tellSegment(&site.Segments[i]))
+	}
+	slices.SortFunc(all, func(x, y segmentAnswer) int { return strings.Compare(x.Name, y.Name) })
+	segments, meta, err := page(p, all, func(s *segmentAnswer) string { return s.Name })
+	return map[string]any{"segments": segments, "meta": meta}, err
+}
+
+// putSegment declares a segment, or finds it: declaring it again is no mistake.
+func (d *Dashboard) putSegment(p *provisioning) (any, error) {
+	site, err := d.site(p)
+	if err != nil {
+		return nil, err
+	}
+	segment := schema.Segment{Name: p.fields["name"]}
+	for _, name := range []string{"name", "filters"} {
+		if p.fields[name] == "" {
+			return nil, &stats.InvalidError{Field: name, Reason: "is required"}
+		}
+	}
+	if segment.Filter, err = stats.ParseSegment([]byte(p.fields["filters"])); err != nil {
+		return nil, err
+	}
+	same := func(s schema.Segment) bool { return s.Key() == segment.Key() }
+	if !slices.ContainsFunc(site.Segments, same) {
+		site, err = d.Provision.Set(p.ctx, site.Domain, func(s *schema.Site) error {
+			if !slices.ContainsFunc(s.Segments, same) {
+				s.Segments = append(s.Segments, segment)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	told := tellSegment(&site.Segments[slices.IndexFunc(site.Segments, same)])
+	told.Domain = site.Domain
+	return told, nil
+}
+
+func (d *Dashboard) deleteSegment(p *provisioning) (any, error) {
+	site, err := d.site(p)
+	if err != nil {
+		return nil, err
+	}
+	is := func(s schema.Segment) bool { return s.Key() == p.fields["segment_id"] }
+	if !slices.ContainsFunc(site.Segments, is) {
+		return nil, &httpError{http.StatusNotFound, "Segment could not be found."}
+	}
+	_, err = d.Provision.Set(p.ctx, site.Domain, func(s *schema.Site) error {
+		s.Segments = slices.DeleteFunc(s.Segments, is)
+		return nil
+	})
+	return deleted, err
+}
+
+func segmentNames(site *schema.Site) []string {
+	var names []string
+	for i := range site.Segments {
+		names = append(names, site.Segments[i].Name)
+	}
+	return names
+}
