@@ -10,9 +10,9 @@ import (
 	"turf/schema"
 )
 
-// What the commands and actions on a site's goals and funnels have in common.
+// What the commands and actions on a site's goals, funnels and segments have in common.
 
-// removeRequest is the request of the actions that take a goal or a funnel back.
+// removeRequest is the request of the actions that take a goal, a funnel or a segment back.
 type removeRequest struct {
 	Site, Name string
 }

@@ -25,6 +25,8 @@ func TestAspectsOf(t *testing.T) {
 		{cube(schema.CubeTransitions), []string{"page"}},
 		{cube(schema.CubeFunnelSteps), nil},
 		{cube(schema.CubeDrops), nil},
+		{cube(schema.CubeSegments), nil},
+		{cube(schema.CubeSegmentDevices), []string{"device"}},
 		{
 			&schema.Cube{Name: "too wide", Dimensions: []schema.Dimension{schema.Path, schema.Country, schema.Browser, schema.NextPath}},
 			[]string{"page", "place", "device"},

@@ -19,6 +19,8 @@ import (
 //	get PATH STATUS [TEXT…] asks the server; the answer must have the status and contain the texts
 //	post FILE STATUS [TEXT…]
 //	                        sends the event in the file; "dropped for REASON" is part of the answer
+//	post-by AGENT FILE STATUS [TEXT…]
+//	                        is post of another visitor, whose user agent has AGENT in it
 //	send KEY-FILE FILE STATUS [TEXT…]
 //	                        is post with a key
 //	query KEY-FILE FILE STATUS [TEXT…]
@@ -56,7 +58,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": scriptServe, "stop": scriptStop, "get": scriptGet, "post": scriptPost, "send": scriptSend, "query": scriptQuery,
-			"sites": scriptSites,
+			"sites": scriptSites, "post-by": scriptPostBy,
 		},
 	})
 }
@@ -85,17 +87,21 @@ func scriptGet(ts *testscript.TestScript, _ bool, args []string) {
 	expect(ts, status, body, args[1], args[2:])
 }
 
-func scriptPost(ts *testscript.TestScript, _ bool, args []string) { sendFile(ts, "", args) }
+func scriptPost(ts *testscript.TestScript, _ bool, args []string) { sendFile(ts, "", firefox, args) }
 
-func scriptSend(ts *testscript.TestScript, _ bool, args []string) {
-	sendFile(ts, keyIn(ts, args[0]), args[1:])
+func scriptPostBy(ts *testscript.TestScript, _ bool, args []string) {
+	sendFile(ts, "", firefox+" "+args[0], args[1:])
 }
 
-func sendFile(ts *testscript.TestScript, key string, args []string) {
+func scriptSend(ts *testscript.TestScript, _ bool, args []string) {
+	sendFile(ts, keyIn(ts, args[0]), firefox, args[1:])
+}
+
+func sendFile(ts *testscript.TestScript, key, agent string, args []string) {
 	p := scriptOf(ts).server
 	req, err := http.NewRequest(http.MethodPost, p.url+"/api/event", strings.NewReader(ts.ReadFile(args[0])))
 	ts.Check(err)
-	req.Header.Set("User-Agent", firefox)
+	req.Header.Set("User-Agent", agent)
 	if key != "" {
 		req.Header.Set("Authorization", "Bearer "+key)
 	}

@@ -102,6 +102,11 @@ var breaches = []breach{
 	{"source, device", "P4", "cube source_devices", func(v *verified) {
 		v.row(schema.CubeSourceDevices, 2, 0, "Direct", "", "", "Desktop", "Chrome", "Mac")
 	}},
+	{"segment", "P4", "cube segments", func(v *verified) { v.row(schema.CubeSegments, 2, 0, "0011223344556677") }},
+	{"segment under a parent", "P4", "cube segments", func(v *verified) { v.row(schema.CubeSegments, 1, 0, schema.Other) }},
+	{"segment, event", "P4", "cube segment_events", func(v *verified) {
+		v.row(schema.CubeSegmentEvents, 2, 0, "0011223344556677", schema.Other)
+	}},
 	{"pair of pages", "P4", "cube transitions", func(v *verified) { v.row(schema.CubeTransitions, 2, 0, "/", "/a") }},
 	{"city", "P4", "cube places", func(v *verified) { v.row(schema.CubePlaces, 2, 0, "NL", "NL-NH", "Q:Haarlem") }},
 	{"cube that nobody knows", "P3", `cube "event_page_places"`, func(v *verified) {
@@ -109,6 +114,9 @@ var breaches = []breach{
 	}},
 	{"place beside a funnel", "P3", "cube funnel_steps have a value of country", func(v *verified) {
 		v.insert("funnel_steps", "country", "NL")
+	}},
+	{"place beside a segment's pages", "P3", "cube segment_pages have a value of country", func(v *verified) {
+		v.insert("segment_pages", "country", "NL")
 	}},
 	{"device beside a transition", "P3", "cube transitions have a value of device", func(v *verified) {
 		v.insert("transitions", "device", "Mobile")
@@ -180,10 +188,12 @@ func (v *verified) setUp() {
 		s.Settings = &schema.Settings{ExcludeAddresses: []string{"203.0.113.0/24"}}
 		s.Goals = []schema.Goal{{Name: "Shop", Page: "/shop*"}}
 		s.Funnels = []schema.Funnel{{Name: "Buy", Steps: []schema.FunnelStep{{Page: "/"}, {Event: "Signup"}}}}
+		s.Segments = []schema.Segment{{Name: "NL", Filter: schema.SegmentFilter{Op: "is", Column: "country", Values: []string{"NL"}}}}
 		return nil
 	})
 	must(err)
 	v.row(schema.CubeTransitions, 3, 0, "/ok", "/enough")
+	v.row(schema.CubeSegmentPages, 3, 0, "0011223344556677", "example.com", "/")
 	v.row(schema.CubeEventPlaces, 1, 0, "Signup", schema.Other)
 	v.row(schema.CubeDrops, 1, time.Hour, "robot", "curl")
 }

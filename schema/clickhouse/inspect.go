@@ -38,7 +38,7 @@ type SmallCell struct {
 }
 
 // SmallCells finds the cells of a site in a guarded cube, whose bucket starts in [from, to), that have a guarded
-// dimension other than schema.Other and fewer than k visitors: at most limit of them, in the order of time. A cell
+// dimension other than schema.Other, or have no parent by the rule, and fewer than k visitors: at most limit of them, in the order of time. A cell
 // whose sums are all zero does not exist.
 func (db *DB) SmallCells(
 	ctx context.Context, site schema.SiteID, cube *schema.Cube, from, to time.Time, k, limit int,
@@ -73,6 +73,9 @@ func smallCellsQuery(cube *schema.Cube) string {
 	var dimensions, named, sums []string
 	for _, d := range cube.Dimensions {
 		dimensions = append(dimensions, d.String())
+	}
+	if cube.Withheld { // no cell is a parent
+		named = append(named, "{other:String} != ''")
 	}
 	for _, d := range cube.Guarded {
 		named = append(named, d.String()+" != {other:String}")
