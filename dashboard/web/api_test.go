@@ -50,6 +50,8 @@ var combinations = []map[string]any{
 	{"grain": "day", "dimensions": []string{"visit:country", "visit:region", "visit:city"}},
 	{"grain": "day", "dimensions": []string{"visit:source", "visit:device", "visit:browser", "visit:os"}},
 	{"grain": "day", "dimensions": []string{"event:name", "visit:source"}},
+	{"grain": "day", "dimensions": []string{"event:page", "segment"}},
+	{"grain": "day", "dimensions": []string{"visit:source", "visit:channel", "visit:utm_campaign", "segment"}},
 	{"grain": "hour", "dimensions": []string{"event:page"}},
 }
 
@@ -154,7 +156,10 @@ func (a *cannedAPI) answer(r *http.Request) (int, any) {
 		return 200, map[string]string{"user": "ada", "place_note": placeNote}
 	case "/api/sites":
 		return 200, []map[string]any{
-			{"site": "example.com", "timezone": "Europe/Amsterdam", "goals": 2, "funnels": []string{"Checkout", "Reading"}},
+			{
+				"site": "example.com", "timezone": "Europe/Amsterdam", "goals": 2, "funnels": []string{"Checkout", "Reading"},
+				"segments": []string{"Dutch & mobile", "Readers"},
+			},
 			{"site": "new.example", "timezone": "Asia/Kathmandu"},
 			{"site": "odd.example", "timezone": "Mars/Olympus_Mons"},
 		}

@@ -10,6 +10,7 @@ export interface Site {
   timezone: string;
   goals?: number; // how many its owner declared
   funnels?: string[]; // their names
+  segments?: string[]; // likewise
 }
 
 /** Who is looking: a user who signed in, or anyone where the server asks for no password. */

@@ -1,25 +1,37 @@
 // The filters that are on.
 
-import { ask } from "./api";
-import { type Filter, filterInfo } from "./filters";
+import { ask, type Site } from "./api";
+import { canTurn, type Filter, filterInfo, sorted } from "./filters";
 import { useAnswer } from "./hooks";
 import { Close } from "./icons";
 import { isNamed, label, learn } from "./labels";
 import { go } from "./navigate";
 import type { View } from "./url";
 
-export function Chips({ site, view }: { site: string; view: View }) {
-  if (view.filters.length === 0) return null;
+export function Chips({ site, view }: { site: Site; view: View }) {
+  const segments = view.filters.some((f) => f.key === "segment") ? [] : site.segments ?? [];
+  if (view.filters.length === 0 && segments.length === 0) return null;
   const set = (filters: Filter[]): void => go({ ...view, filters });
   return (
     <ul class="chips" aria-label="Filters">
       {view.filters.map((f) => (
         <Chip
-          key={f.key} site={site} filter={f}
+          key={f.key} site={site.site} filter={f}
           onTurn={() => set(view.filters.map((g) => g === f ? { ...f, not: !f.not } : g))}
           onRemove={() => set(view.filters.filter((g) => g !== f))}
         />
       ))}
+      {segments.length > 0 && (
+        <li>
+          <select
+            class="segment-select" aria-label="Segment" value=""
+            onChange={(e) => set(sorted([...view.filters, { key: "segment", not: false, values: [e.currentTarget.value] }]))}
+          >
+            <option value="" disabled>Segment…</option>
+            {segments.map((name) => <option key={name} value={name}>{name}</option>)}
+          </select>
+        </li>
+      )}
       {view.filters.length > 1 && (
         <li><button type="button" class="quiet" onClick={() => set([])}>Clear all</button></li>
       )}
@@ -47,8 +59,8 @@ function Chip({ site, filter: f, onTurn, onRemove }: ChipProps) {
   return (
     <li class="chip" data-filter={f.key}>
       <span>{title}</span>
-      {f.key === "goal"
-        ? <span>is</span> // who did not reach a goal is not counted
+      {!canTurn(f.key)
+        ? <span>is</span>
         : (
           <button type="button" class="operator" title="Turn the filter round" onClick={onTurn}>
             {f.not ? "is not" : "is"}

@@ -6,6 +6,7 @@ import type { Filter, FilterKey } from "./filters";
 const combinations: Combination[] = [
   { grain: "day", dimensions: ["event:page", "visit:source"] },
   { grain: "day", dimensions: ["visit:source", "visit:country"] },
+  { grain: "day", dimensions: ["event:page", "segment"] },
   { grain: "hour", dimensions: ["visit:browser"] },
 ];
 const by = (...keys: FilterKey[]): Filter[] => keys.map((key) => ({ key, not: false, values: ["x"] }));
@@ -14,6 +15,7 @@ test("what is counted together", () => {
   const cases: [FilterKey, Filter[], boolean][] = [
     ["page", [], true], ["page", by("source"), true], ["source", by("source"), true], ["country", by("source"), true],
     ["country", by("page"), false], ["country", by("page", "source"), false],
+    ["page", by("segment"), true], ["source", by("segment"), false], ["page", by("segment", "source"), false],
     ["browser", [], false], // by the hour only
   ];
   for (const [key, filters, want] of cases) assert.equal(isCounted(combinations, key, filters), want, `${key} ${filters.length}`);

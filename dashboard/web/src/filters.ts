@@ -2,7 +2,7 @@
 
 export type FilterKey =
   | "page" | "entry" | "exit" | "channel" | "source" | "referrer" | "campaign" | "country" | "region" | "city"
-  | "browser" | "version" | "os" | "device" | "event" | "goal";
+  | "browser" | "version" | "os" | "device" | "event" | "goal" | "segment";
 
 export interface Filter {
   key: FilterKey;
@@ -20,6 +20,7 @@ export interface FilterInfo {
 
 /** The table of all filters, in the order in which chips are shown. */
 export const filterTable: FilterInfo[] = [
+  { key: "segment", dimension: "segment", title: "Segment", plural: "segments" },
   { key: "page", dimension: "event:page", title: "Page", plural: "pages" },
   { key: "entry", dimension: "visit:entry_page", title: "Entry page", plural: "entry pages" },
   { key: "exit", dimension: "visit:exit_page", title: "Exit page", plural: "exit pages" },
@@ -57,6 +58,11 @@ export function isOn(filters: Filter[], key: FilterKey, value: string): boolean 
 export function toggle(filters: Filter[], key: FilterKey, value: string): Filter[] {
   const rest = filters.filter((f) => f.key !== key);
   return isOn(filters, key, value) ? rest : sorted([...rest, { key, not: false, values: [value] }]);
+}
+
+/** Reports whether a filter can be turned round: who did not reach a goal, or is in no segment, is not counted. */
+export function canTurn(key: FilterKey): boolean {
+  return key !== "goal" && key !== "segment";
 }
 
 /** Filters in the table's order, so that one question has one address. */

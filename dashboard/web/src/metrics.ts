@@ -50,7 +50,7 @@ export const metrics: Record<Metric, MetricInfo> = {
 export const warningHelp: Record<Warning, string> = {
   joined_tuples: "At most so many: a visitor who came in several of these ways on one day counts for each.",
   small_groups_hidden: "Without small groups: those of few visitors are hidden for privacy, and no filter finds them.",
-  counted_since: "Some of these goals were declared within these days, and are counted from then on only.",
+  counted_since: "Some of this was declared within these days, and is counted from then on only.",
 };
 
 /** Metrics that every question can be answered with, for when the full set is refused. */
@@ -59,6 +59,7 @@ export const basicMetrics: Metric[] = ["visitors", "visits"];
 /** The top numbers that make sense under the filters: some are not defined for a page or an event. */
 export function topMetrics(filters: Filter[]): Metric[] {
   if (has(filters, "event") || has(filters, "goal")) return ["visitors", "visits", "events"];
+  if (has(filters, "segment")) return ["visitors", "visits", "pageviews"]; // all that is counted of every segment
   if (has(filters, "entry") || has(filters, "exit")) return basicMetrics;
   if (has(filters, "page")) return ["visitors", "visits", "pageviews", "bounce_rate", "visit_duration"];
   return ["visitors", "visits", "pageviews", "views_per_visit", "bounce_rate", "visit_duration"];

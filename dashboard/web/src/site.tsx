@@ -65,7 +65,7 @@ export function SitePage({ site, view, placeNote, combinations }: Props) {
       <Toolbar view={view} span={span} today={now}>
         <Live count={current} />
       </Toolbar>
-      <Chips site={site.site} view={view} />
+      <Chips site={site} view={view} />
       {quiet && days.data && <NothingHere view={view} days={days.data} />}
       <Overview
         site={site} view={view} span={span} before={before} live={live} tick={live ? tick : 0} top={top} combinations={combinations}

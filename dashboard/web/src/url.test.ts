@@ -22,6 +22,7 @@ test("views and their addresses", () => {
       { ...plain, filters: [{ key: "page", not: true, values: ["/a b&c=d#e"] }, { key: "source", not: false, values: ["X", "Y"] }] },
       "/example.com?page.not=/a+b%26c%3Dd%23e&source=X&source=Y",
     ],
+    [{ ...plain, filters: [{ key: "segment", not: false, values: ["Dutch & mobile"] }] }, "/example.com?segment=Dutch+%26+mobile"],
     [{ ...plain, filters: [{ key: "city", not: false, values: ["2759794"] }] }, "/example.com?city=2759794"],
     [{ ...plain, site: "münchen.example" }, "/m%C3%BCnchen.example"],
   ];

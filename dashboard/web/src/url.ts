@@ -2,7 +2,7 @@
 // /example.com?period=30d&metric=visits&source=Google&page.not=/pricing
 
 import { type Day, isDay } from "./day";
-import { type Filter, filterTable, sorted } from "./filters";
+import { canTurn, type Filter, filterTable, sorted } from "./filters";
 import { type Metric, metrics } from "./metrics";
 import { defaultPreset, type Period, presets } from "./period";
 
@@ -50,7 +50,7 @@ function filtersOf(q: URLSearchParams): Filter[] {
     const is = q.getAll(key);
     const not = q.getAll(`${key}.not`);
     if (is.length > 0) filters.push({ key, not: false, values: is });
-    else if (not.length > 0) filters.push({ key, not: true, values: not });
+    else if (not.length > 0 && canTurn(key)) filters.push({ key, not: true, values: not });
   }
   return filters;
 }
