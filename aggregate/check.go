@@ -114,6 +114,13 @@ func (d *Day) checkRecords() error {
 			return errors.New("a record of a funnel makes no sense")
 		}
 	}
+	for i := range d.len(membersSection) {
+		var m member
+		m.load(d.record(membersSection, i))
+		if m.visit&^m.today != 0 {
+			return errors.New("a record of segments makes no sense")
+		}
+	}
 	return d.checkCells()
 }
 

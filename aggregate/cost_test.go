@@ -72,7 +72,7 @@ const maxVisitorBytes = 160
 func TestMemoryOfAVisitor(t *testing.T) {
 	cfg := testDay(t)
 	for _, n := range sampleVisitors(testing.Short()) {
-		perVisitor, allocs := visitorCost(t, cfg, n)
+		perVisitor, allocs := visitorCost(t, cfg, n, &schema.Declarations{})
 		t.Logf("%d visitors with three pages: %.1f bytes each, %.4f allocations an event", n, perVisitor, allocs)
 		if perVisitor > maxVisitorBytes {
 			t.Errorf("%d visitors with three pages: %.1f bytes each, at most %d", n, perVisitor, maxVisitorBytes)
@@ -85,7 +85,7 @@ func TestMemoryOfAVisitor(t *testing.T) {
 
 // visitorCost is the bytes of each of n visitors who see three pages, over a warm day of the site: its pages and so on are
 // known. Each of the visitors comes once and sees different pages; a part of them is there in two hours.
-func visitorCost(t *testing.T, cfg aggregate.Config, n int) (perVisitor, allocs float64) {
+func visitorCost(t *testing.T, cfg aggregate.Config, n int, declared *schema.Declarations) (perVisitor, allocs float64) {
 	t.Helper()
 	const pages = 500
 	paths := make([]string, pages)
@@ -98,7 +98,7 @@ func visitorCost(t *testing.T, cfg aggregate.Config, n int) (perVisitor, allocs 
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	mem := &aggregate.HeapMemory{}
-	d := openDay(t, cfg, mem)
+	d := reopen(t, cfg, declared, mem)
 	var err error
 	for i := range n {
 		d.Begin(uint64(i + 1))

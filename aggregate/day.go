@@ -65,6 +65,7 @@ const (
 	chainsSection // how far visitors are in funnels
 	wordsSection  // bytes: dimension, length, value
 	undoSection
+	membersSection // which segments visitors were in
 	numSections
 )
 
@@ -80,6 +81,7 @@ var sections = [numSections]section{
 	chainsSection:   {size: chainBytes, first: 2},
 	wordsSection:    {size: 1, first: 8},
 	undoSection:     {size: undoBytes, first: 2},
+	membersSection:  {size: memberBytes, first: 2},
 }
 
 // Day is the visitor table of one site and local day. See the package's documentation.
@@ -92,7 +94,7 @@ type Day struct {
 	end      int64    // first instant of the next
 	hours    []bucket // the hours of the day's clock
 
-	visitors, seen, tuples, cells, chains index
+	visitors, seen, tuples, cells, chains, members index
 
 	words     [schema.NumDimensions]words
 	cubeCells [schema.NumCubes]int  // cells a cube has
@@ -105,7 +107,9 @@ type Day struct {
 	pageMatches []*pageMatch // by the number of a path; nil where nobody has looked
 	otherMatch  pageMatch    // of the last path that has no number
 	leafWords   [][]uint8    // by the place of a leaf and the number of a word: what is known of it
-	need        needs
+
+	segmentWords []word // of the declared segments; nil where they have not been numbered
+	need         needs
 }
 
 // bucket is an hour of the day: the time that names it and the first instant in it.
@@ -344,6 +348,10 @@ func (d *Day) rebuild() error {
 	d.chains.reset(d.len(chainsSection))
 	for i := range d.len(chainsSection) {
 		d.chains.put(d.chainHash(i), i, nil)
+	}
+	d.members.reset(d.len(membersSection))
+	for i := range d.len(membersSection) {
+		d.members.put(d.memberHash(i), i, nil)
 	}
 	d.cubeCells = [schema.NumCubes]int{}
 	for i := range d.len(cellsSection) {

@@ -67,7 +67,7 @@ func Declare(from *schema.Declarations) *Declared {
 // lie in the memory, so it is to be called again after Open.
 func (d *Day) Declare(x *Declared) {
 	d.declared = x
-	d.pageMatches, d.leafWords = nil, nil
+	d.pageMatches, d.leafWords, d.segmentWords = nil, nil, nil
 	d.need = stepNeeds
 	n := len(x.goals)
 	if len(x.revenue) > 0 { // once more what an event needs, but for words other than the name
@@ -79,12 +79,15 @@ func (d *Day) Declare(x *Declared) {
 		d.need[wordsSection] += wordHeader + schema.MaxValueBytes
 	}
 	named := n + 1 // and the event itself
-	seen := goalSeen*n + len(x.segments)*(segmentSeen+segmentNamedSeen*named)
 	cells := goalCells*n + len(x.segments)*(segmentCells+segmentNamedCells*named)
-	d.need[seenSection] += seen
+	d.need[seenSection] += goalSeen * n
 	d.need[cellsSection] += cells
 	d.need[hiddenSection] += cells
 	d.need[undoSection] += 2*cells + len(x.funnels)
+	if len(x.segments) > 0 {
+		d.need[membersSection] += segmentMembers + named
+		d.need[undoSection] += segmentMembers + named
+	}
 	d.need[chainsSection] += len(x.funnels)
 	d.need[wordsSection] += x.bytes
 }

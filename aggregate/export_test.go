@@ -22,6 +22,7 @@ func (d *Day) State() string {
 	for i := range d.words {
 		fmt.Fprintf(&s, "%q\n", d.words[i].values)
 	}
-	fmt.Fprintln(&s, d.active, d.cubeCells, d.visitors.used, d.seen.used, d.tuples.used, d.cells.used)
+	fmt.Fprintln(&s, d.active, d.cubeCells, d.visitors.used, d.seen.used, d.tuples.used, d.cells.used,
+		d.chains.used, d.members.used)
 	return s.String()
 }

@@ -50,11 +50,6 @@ const (
 	fromAttrs
 )
 
-// segments are those that an event is in, a bit each.
-type segments uint32
-
-const _ = uint(32 - schema.MaxSegments) // there is room for so many
-
 // declareSegment adds a segment to what is declared.
 func (x *Declared) declareSegment(from *schema.Segment) {
 	s := declaredSegment{key: from.Key(), ofVisits: from.Filter.OfVisits()}
@@ -113,17 +108,23 @@ func newSegmentLeaf(test *schema.SegmentTest, prop string) segmentLeaf {
 
 // findSegments finds the segments that the event is in.
 func (s *step) findSegments() {
-	declared := s.d.declared.segments
+	d := s.d
+	declared := d.declared.segments
 	if len(declared) == 0 {
 		return
+	}
+	if d.segmentWords == nil {
+		for i := range declared {
+			d.segmentWords = append(d.segmentWords, d.word(schema.SegmentKey, declared[i].key))
+		}
 	}
 	s.entry = s.v.entry
 	if !s.v.has(flagEntry) && s.isView {
 		s.entry = s.page
 	}
 	for i := range declared {
-		if s.holds(&declared[i].root) {
-			s.in |= 1 << i
+		if w := d.segmentWords[i]; w != otherWord && s.holds(&declared[i].root) {
+			s.in |= segmentsOf(w)
 		}
 	}
 }
@@ -214,79 +215,84 @@ func (s *step) wordHolds(leaf int, w word, raw string) bool {
 	return known[w] == leafTrue
 }
 
-// What a segment can need in a step, and once more for each event or goal that is counted in it.
+// What a segment can need in a step, and once more for each event or goal that is counted in it; and what all segments need together.
 const (
-	segmentSeen       = 3
 	segmentCells      = 5
-	segmentNamedSeen  = 1
 	segmentNamedCells = 1
+	segmentMembers    = 3
 )
 
 // countSegments counts the event in the segments that it is in.
 func (s *step) countSegments() {
-	if s.in == 0 {
+	switch {
+	case s.in == 0:
+		return
+	case !s.isEvent:
+		s.goOnInSegments()
 		return
 	}
-	for i := range s.d.declared.segments {
-		if s.in&(1<<i) == 0 {
+	newToday, newVisit := s.enter(memberVisitor, 0)
+	pageToday, pageVisit := s.enter(memberPage, s.pageValue(s.page))
+	fromToday := newToday
+	if s.v.has(flagMulti) {
+		fromToday, _ = s.enter(memberSource, sourceValue(&s.source))
+	}
+	src, at := &s.source, &s.attrs
+	for i, key := range s.d.segmentWords {
+		bit := segmentsOf(key)
+		if s.in&bit == 0 {
 			continue
 		}
-		if x := &s.d.declared.segments[i]; s.isEvent {
-			s.countSegment(x)
-		} else if x.ofVisits {
-			s.goOnInSegment(x)
+		d := s.deltas(fresh{today: newToday&bit != 0, visit: newVisit&bit != 0})
+		if s.d.declared.segments[i].ofVisits {
+			s.addVisit(&d, newVisit&bit != 0)
 		}
+		set := nonZero(&d)
+		s.emitKey(pack(schema.CubeSegments, key, 0, 0, 0, 0, 0), s.hour, &d, set)
+		s.emitKey(pack(schema.CubeSegmentPlaces, key, at[0], 0, 0, 0, 0), s.hour, &d, set)
+		s.emitKey(pack(schema.CubeSegmentDevices, key, at[3], at[4], at[6], 0, 0), s.hour, &d, set)
+		d[schema.Visitors] = number(fromToday&bit != 0)
+		s.emitKey(pack(schema.CubeSegmentSources, key, src[0], src[1], src[2], 0, 0), s.hour, &d, nonZero(&d))
+		d = s.deltas(fresh{today: pageToday&bit != 0, visit: pageVisit&bit != 0})
+		s.emitKey(pack(schema.CubeSegmentPages, key, s.page.host, s.page.path, 0, 0, 0), s.hour, &d, nonZero(&d))
 	}
 }
 
-func (s *step) countSegment(x *declaredSegment) {
-	src, at := &s.source, &s.attrs
-	key := s.d.word(schema.SegmentKey, x.key)
-	if key == otherWord {
-		return // more segments were declared and removed in one day than can be told apart
-	}
-	f, earlier := s.slots(seenSegment, uint64(key), 0)
-	d := s.deltas(f)
-	if x.ofVisits {
+// addVisit adds what the event does to its visit's bounce and duration. What the visit was before it came into the segment, which may
+// have been declared since it began, comes with it.
+func (s *step) addVisit(d *schema.Deltas, isNew bool) {
+	switch {
+	case !isNew:
 		d[schema.Bounces], d[schema.Duration] = s.bounce, s.duration
-		if f.visit { // which may have begun before the segment was declared: what it has been until now comes with it
-			d[schema.Bounces], d[schema.Duration] = number(s.v.has(flagBounce)), 0
-			if !s.v.has(flagBounce) {
-				d[schema.Duration] = s.now - s.d.start - int64(s.v.start)
-			}
-		}
+	case s.v.has(flagBounce):
+		d[schema.Bounces] = 1
+	default:
+		d[schema.Duration] = s.now - s.d.start - int64(s.v.start)
 	}
-	s.emitKey(pack(schema.CubeSegments, key, 0, 0, 0, 0, 0), s.hour, &d, nonZero(&d))
-	s.emitKey(pack(schema.CubeSegmentPlaces, key, at[0], 0, 0, 0, 0), s.hour, &d, nonZero(&d))
-	s.emitKey(pack(schema.CubeSegmentDevices, key, at[3], at[4], at[6], 0, 0), s.hour, &d, nonZero(&d))
-	if s.v.has(flagMulti) {
-		d[schema.Visitors] = number(s.newFrom(seenSegmentFrom, uint64(key), earlier))
-	}
-	s.emitKey(pack(schema.CubeSegmentSources, key, src[0], src[1], src[2], 0, 0), s.hour, &d, nonZero(&d))
-	f, _ = s.slots(seenSegmentPage, s.pageValue(s.page), uint64(key))
-	d = s.deltas(f)
-	s.emitKey(pack(schema.CubeSegmentPages, key, s.page.host, s.page.path, 0, 0, 0), s.hour, &d, nonZero(&d))
 }
 
-// goOnInSegment counts that a visit of the segment goes on without an event.
-func (s *step) goOnInSegment(x *declaredSegment) {
-	key := s.d.word(schema.SegmentKey, x.key)
-	counted := false
-	for slot := s.v.visitSlot; slot <= s.v.slot && !counted; slot++ {
-		counted = s.d.has(s.hash(seenSegment, uint64(key), uint64(slot)))
+// goOnInSegments counts that the visit goes on without an event, in the segments that it is in as a whole.
+func (s *step) goOnInSegments() {
+	i := s.d.findMember(s.hash(memberVisitor, 0, 0))
+	if i < 0 {
+		return // it began before the segments were declared, and had no event since
 	}
-	if !counted {
-		return // it began before the segment was declared, and had no event since
+	var m member
+	m.load(s.d.record(membersSection, i))
+	if m.visitSlot != s.v.visitSlot {
+		return
 	}
 	src, at := &s.source, &s.attrs
 	d := schema.Deltas{schema.Bounces: s.bounce, schema.Duration: s.duration}
-	for _, cell := range [...]packed{
-		pack(schema.CubeSegments, key, 0, 0, 0, 0, 0),
-		pack(schema.CubeSegmentPlaces, key, at[0], 0, 0, 0, 0),
-		pack(schema.CubeSegmentDevices, key, at[3], at[4], at[6], 0, 0),
-		pack(schema.CubeSegmentSources, key, src[0], src[1], src[2], 0, 0),
-	} {
-		s.emitKey(cell, s.hour, &d, nonZero(&d))
+	set := nonZero(&d)
+	for i, key := range s.d.segmentWords {
+		if s.in&m.visit&segmentsOf(key) == 0 || !s.d.declared.segments[i].ofVisits {
+			continue
+		}
+		s.emitKey(pack(schema.CubeSegments, key, 0, 0, 0, 0, 0), s.hour, &d, set)
+		s.emitKey(pack(schema.CubeSegmentPlaces, key, at[0], 0, 0, 0, 0), s.hour, &d, set)
+		s.emitKey(pack(schema.CubeSegmentDevices, key, at[3], at[4], at[6], 0, 0), s.hour, &d, set)
+		s.emitKey(pack(schema.CubeSegmentSources, key, src[0], src[1], src[2], 0, 0), s.hour, &d, set)
 	}
 }
 
@@ -295,16 +301,13 @@ func (s *step) countNamedInSegments(event word, revenue int64) {
 	if s.in == 0 {
 		return
 	}
-	for i := range s.d.declared.segments {
-		if s.in&(1<<i) == 0 {
+	today, visit := s.enter(memberEvent, uint64(event))
+	for _, key := range s.d.segmentWords {
+		bit := segmentsOf(key)
+		if s.in&bit == 0 {
 			continue
 		}
-		key := s.d.word(schema.SegmentKey, s.d.declared.segments[i].key)
-		if key == otherWord {
-			continue
-		}
-		f, _ := s.slots(seenSegmentEvent, uint64(event), uint64(key))
-		d := s.named(f, revenue)
+		d := s.named(fresh{today: today&bit != 0, visit: visit&bit != 0}, revenue)
 		s.emitKey(pack(schema.CubeSegmentEvents, key, event, 0, 0, 0, 0), s.hour, &d, nonZero(&d))
 	}
 }

@@ -290,9 +290,6 @@ func TestSegmentsAreWithheld(t *testing.T) {
 // Random names of pages fill the cube of a segment's pages; the segment itself and other sites' cubes go on, and nothing is counted under
 // a name that stands for more than one.
 func TestSegmentsHaveRoom(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it counts many pages")
-	}
 	day := schema.Day(20_000)
 	d := openDay(t, aggregate.Config{Site: 1, Day: day, Location: time.UTC, K: 1}, &aggregate.HeapMemory{})
 	var declared schema.Declarations
@@ -338,6 +335,46 @@ func TestSegmentsHaveRoom(t *testing.T) {
 	}
 }
 
+// Of the segments that are declared and removed all day long, those that come after the limit are not counted, under no other's name
+// either; the others go on.
+func TestSegmentsOfADay(t *testing.T) {
+	cfg := testDay(t)
+	cfg.K = 1
+	mem := &aggregate.HeapMemory{}
+	d := openDay(t, cfg, mem)
+	counts := map[string]int64{}
+	segment := func(i int) schema.Segment {
+		return schema.Segment{Name: fmt.Sprint(i), Filter: schema.SegmentFilter{Op: "is_not", Column: "path", Values: []string{fmt.Sprint(i)}}}
+	}
+	const all = schema.MaxSegmentsPerDay + 10
+	for i := range all {
+		d.Declare(aggregate.Declare(&schema.Declarations{Segments: []schema.Segment{segment(0), segment(i + 1)}}))
+		for _, inc := range stepAll(t, d, uint64(i+1), []*aggregate.Event{visit(cfg, i%5)}) {
+			if inc.Cell.Cube == schema.CubeSegments {
+				counts[inc.Cell.Values[0]] += inc.Delta[schema.Pageviews]
+			}
+		}
+		if i%20 == 0 {
+			d = openDay(t, cfg, mem)
+		}
+	}
+	for i := range all + 1 {
+		s, want := segment(i), int64(1)
+		switch {
+		case i == 0:
+			want = all
+		case i >= schema.MaxSegmentsPerDay:
+			want = 0
+		}
+		if got := counts[s.Key()]; got != want {
+			t.Errorf("segment %d has %d views, want %d", i, got, want)
+		}
+	}
+	if len(counts) != schema.MaxSegmentsPerDay {
+		t.Errorf("%d segments are counted", len(counts))
+	}
+}
+
 // manySegments are as many as a site can have, most of which an event of [visit] is in.
 func manySegments() (d schema.Declarations) {
 	for i := range schema.MaxSegments {
@@ -372,6 +409,31 @@ func TestSegmentsAllocateNothing(t *testing.T) {
 	count()
 	if allocs := testing.AllocsPerRun(20, count); allocs != 0 {
 		t.Errorf("%v allocations a group of %d events", allocs, len(events))
+	}
+}
+
+// maxSegmentsBytes is what all segments together may add to the memory of a visitor with three pages: a record of the visitor and one
+// of each page, and the cells, shared by all visitors.
+const maxSegmentsBytes = 260
+
+func TestMemoryOfSegments(t *testing.T) {
+	cfg := testDay(t)
+	n := 40_000
+	if testing.Short() {
+		n = 20_000
+	}
+	without, _ := visitorCost(t, cfg, n, &schema.Declarations{})
+	var declared schema.Declarations
+	for i := range schema.MaxSegments {
+		declared.Segments = append(declared.Segments, schema.Segment{Name: fmt.Sprint(i), Filter: schema.SegmentFilter{
+			Op: "is_not", Column: "country", Values: []string{fmt.Sprint("x", i)},
+		}})
+	}
+	with, allocs := visitorCost(t, cfg, n, &declared)
+	t.Logf("%d visitors: %.1f bytes each, and %.1f for %d segments; %.4f allocations an event", n, without, with-without,
+		len(declared.Segments), allocs)
+	if n == 40_000 && with-without > maxSegmentsBytes {
+		t.Errorf("%.1f bytes for the segments, at most %d", with-without, maxSegmentsBytes)
 	}
 }
 

@@ -10,26 +10,22 @@ import (
 
 // What an entry of the set of what was seen is about.
 const (
-	seenPage         = iota + 1 // page, slot: only when the list of pages is full
-	seenPageFrom                // page, source: only of visitors with several sources
-	seenEvent                   // event, slot
-	seenProp                    // event, property, value, slot
-	seenSource                  // source
-	seenSourceIn                // source, hour: only of visitors with several sources
-	seenReferrer                // source, referrer
-	seenCampaign                // the utm tags
-	seenEntry                   // page entered by
-	seenEntryFrom               // page entered by, source
-	seenExit                    // last page of a visit that is over
-	seenExitFrom                // the same, with the visit's source
-	seenEventFrom               // event, source: only of visitors with several sources
-	seenEventPage               // event, page, slot
-	seenFunnel                  // funnel: names a chain
-	seenNext                    // path, next path: only where the list of pages does not tell
-	seenSegment                 // segment, slot
-	seenSegmentFrom             // segment, source: only of visitors with several sources
-	seenSegmentPage             // segment, page, slot
-	seenSegmentEvent            // segment, event, slot
+	seenPage      = iota + 1 // page, slot: only when the list of pages is full
+	seenPageFrom             // page, source: only of visitors with several sources
+	seenEvent                // event, slot
+	seenProp                 // event, property, value, slot
+	seenSource               // source
+	seenSourceIn             // source, hour: only of visitors with several sources
+	seenReferrer             // source, referrer
+	seenCampaign             // the utm tags
+	seenEntry                // page entered by
+	seenEntryFrom            // page entered by, source
+	seenExit                 // last page of a visit that is over
+	seenExitFrom             // the same, with the visit's source
+	seenEventFrom            // event, source: only of visitors with several sources
+	seenEventPage            // event, page, slot
+	seenFunnel               // funnel: names a chain
+	seenNext                 // path, next path: only where the list of pages does not tell
 )
 
 // What one step can need at the most.
@@ -48,6 +44,7 @@ type needs [numSections]int
 var stepNeeds = needs{
 	visitorsSection: 1, seenSection: maxSeenStep, tuplesSection: 2, cellsSection: maxCellsStep,
 	hiddenSection: maxCellsStep, pagesSection: maxPagesStep, wordsSection: maxWordStep, undoSection: maxUndoStep,
+	membersSection: 1,
 }
 
 // step is one event on its way through the counters.
@@ -121,7 +118,8 @@ func (d *Day) Count(ev *Event) error {
 // room makes sure that the step that follows cannot fail half way.
 func (d *Day) room() error {
 	if d.len(visitorsSection) >= LimitVisitorsPerDay || d.len(seenSection) >= LimitSeenPerDay-d.need[seenSection] ||
-		d.len(tuplesSection) >= LimitTuplesPerDay-2 || d.len(chainsSection) >= LimitChainsPerDay-schema.MaxFunnels {
+		d.len(tuplesSection) >= LimitTuplesPerDay-2 || d.len(chainsSection) >= LimitChainsPerDay-schema.MaxFunnels ||
+		d.len(membersSection) >= LimitMembersPerDay-d.need[membersSection] {
 		return ErrFull
 	}
 	for sec, n := range d.need {
@@ -231,6 +229,7 @@ func (s *step) beginVisit() {
 		if !s.newHour {
 			s.d.see(s.hash(seenSourceIn, sourceValue(&s.first), uint64(s.hour)))
 		}
+		s.keepFirstSource()
 	}
 	v.visits = min(v.visits+1, 2)
 	v.start = uint32(s.now - s.d.start)

@@ -20,7 +20,7 @@ type words struct {
 const wordHeader = 3
 
 func (d *Day) rebuildWords() error {
-	d.pageMatches, d.leafWords = nil, nil
+	d.pageMatches, d.leafWords, d.segmentWords = nil, nil, nil
 	for i := range d.words {
 		d.words[i] = words{byValue: map[string]word{}}
 		d.words[i].add("")
@@ -67,8 +67,7 @@ func (d *Day) word(dim schema.Dimension, value string) word {
 	if n, ok := w.byValue[value]; ok {
 		return n
 	}
-	full := len(w.values)-2 >= schema.Dimensions[dim].LimitPerDay && !(dim == schema.EventName && d.declared.events[value]) &&
-		dim != schema.SegmentKey
+	full := len(w.values)-2 >= schema.Dimensions[dim].LimitPerDay && !(dim == schema.EventName && d.declared.events[value])
 	if full || len(w.values) > math.MaxUint16 { // names of goals that were declared and removed all day long have no limit but this
 		return otherWord
 	}

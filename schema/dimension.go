@@ -112,7 +112,7 @@ var Dimensions = [NumDimensions]DimensionInfo{
 	FunnelKey:      {"funnel", "funnel", FunnelAspect, false, 1_000},
 	Step:           {"step", "step", FunnelAspect, false, MaxFunnelSteps},
 	NextPath:       {"next_path", "next page", NextAspect, false, 10_000},
-	SegmentKey:     {"segment", "segment", SegmentAspect, false, 1_000},
+	SegmentKey:     {"segment", "segment", SegmentAspect, false, MaxSegmentsPerDay},
 }
 
 // String is the dimension's column name.

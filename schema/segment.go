@@ -16,6 +16,7 @@ import (
 // The limits of segments.
 const (
 	MaxSegments          = 20 // of a site
+	MaxSegmentsPerDay    = 64 // different ones, that were declared at some time of a site's day
 	MaxSegmentLeaves     = 20 // comparisons of one filter
 	MaxSegmentValues     = 50 // of all comparisons of one filter together
 	MaxSegmentValueBytes = 8 << 10
@@ -39,6 +40,9 @@ const (
 // the same one without the visitors of something rare, can learn by the difference what the rest did, also of one person, as by two
 // questions whose filters differ by one value. That is why segments are few, are declared in the open, in the document of the site,
 // and count only from then on; a site that must not allow it has to give nobody the right to declare.
+//
+// A site that declares and removes more than MaxSegmentsPerDay different segments on one day has the later ones counted from the next
+// day on.
 type Segment struct {
 	Name   string        `json:"name"` // as it is shown; no two segments of a site share one
 	Filter SegmentFilter `json:"filter"`
