@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"turf/aggregate"
@@ -122,10 +123,41 @@ func (w *world) judge() error {
 	if err := w.judgeFunnels(count); err != nil {
 		return err
 	}
+	if err := w.judgeSegments(count); err != nil {
+		return err
+	}
 	if err := w.judgeDrops(); err != nil {
 		return err
 	}
 	return w.agree(got)
+}
+
+// declare changes the goals, funnels and segments of a site.
+func (w *world) declare() {
+	w.Declared++
+	site := w.sites[1+schema.SiteID(w.rng.IntN(len(w.sites)))]
+	site.Declarations = schema.Declarations{}
+	for _, page := range []string{"/*1", "/1*", "/*", "*5*"} {
+		if w.rng.IntN(2) == 0 {
+			site.Goals = append(site.Goals, schema.Goal{Name: page, Page: page})
+		}
+	}
+	for _, pages := range [][]string{{"/*", "/*"}, {"/*1*", "/*", "/*2*"}} {
+		if w.rng.IntN(2) == 0 {
+			f := schema.Funnel{Name: pages[0]}
+			for _, page := range pages {
+				f.Steps = append(f.Steps, schema.FunnelStep{Page: page})
+			}
+			site.Funnels = append(site.Funnels, f)
+		}
+	}
+	for _, part := range []string{"1", "/", "25"} {
+		if w.rng.IntN(2) == 0 {
+			filter := schema.SegmentFilter{Op: "contains", Column: "path", Values: []string{part}}
+			site.Segments = append(site.Segments, schema.Segment{Name: part, Filter: filter})
+		}
+	}
+	w.sites[site.ID] = site
 }
 
 // judgeGoals compares how often each goal was reached with the page views that count, each by the goals of its moment.
@@ -136,8 +168,8 @@ func (w *world) judgeGoals(count []*sentEvent) error {
 	}
 	want, got := map[reached]int64{}, map[reached]int64{}
 	for _, e := range count {
-		for i := range e.goals {
-			if g := &e.goals[i]; e.ev.Kind == aggregate.Pageview && schema.MatchPage(g.Page, e.ev.Values[schema.Path]) {
+		for i := range e.Goals {
+			if g := &e.Goals[i]; e.ev.Kind == aggregate.Pageview && schema.MatchPage(g.Page, e.ev.Values[schema.Path]) {
 				want[reached{siteDay{e.ev.Site, e.ev.Day}, g.Key()}]++
 				w.Reached++
 			}
@@ -168,8 +200,8 @@ func (w *world) judgeFunnels(count []*sentEvent) error {
 	}
 	want, got, at := map[step]int64{}, map[step]int64{}, map[walk]int{}
 	for _, e := range count {
-		for i := range e.funnels {
-			f := &e.funnels[i]
+		for i := range e.Funnels {
+			f := &e.Funnels[i]
 			key := walk{e.visitor, f.Key()}
 			n := at[key]
 			if e.ev.Kind != aggregate.Pageview || n == len(f.Steps) || !schema.MatchPage(f.Steps[n].Page, e.ev.Values[schema.Path]) {
@@ -188,6 +220,54 @@ func (w *world) judgeFunnels(count []*sentEvent) error {
 	}
 	if !maps.Equal(got, want) {
 		return fmt.Errorf("steps were reached %v, want %v", got, want)
+	}
+	return nil
+}
+
+// judgeSegments compares the views and visitors of segments with the events that count, each by the segments of its moment. What fewer
+// than k visitors of a table did is not there.
+func (w *world) judgeSegments(count []*sentEvent) error {
+	type table struct {
+		siteDay
+		powers  int
+		segment string
+	}
+	type segment struct {
+		siteDay
+		key string
+	}
+	visitors, views := map[table]map[visitor]bool{}, map[table]int64{}
+	for _, e := range count {
+		for i := range e.Segments {
+			s := &e.Segments[i]
+			if !strings.Contains(e.ev.Values[schema.Path], s.Name) {
+				continue
+			}
+			t := table{siteDay{e.ev.Site, e.ev.Day}, e.visitor.powers, s.Key()}
+			if visitors[t] == nil {
+				visitors[t] = map[visitor]bool{}
+			}
+			visitors[t][e.visitor] = true
+			if e.ev.Kind == aggregate.Pageview {
+				views[t]++
+			}
+		}
+	}
+	want, got := map[segment][2]int64{}, map[segment][2]int64{}
+	for t, all := range visitors {
+		if site := w.sites[t.site]; len(all) >= site.K(0) {
+			sum := want[segment{t.siteDay, t.segment}]
+			want[segment{t.siteDay, t.segment}] = [2]int64{sum[0] + int64(len(all)), sum[1] + views[t]}
+			w.Segmented++
+		}
+	}
+	for cell, sums := range w.store.sums {
+		if day := schema.DayOf(time.Unix(cell.Time, 0), w.zone(cell.Site)); cell.Cube == schema.CubeSegments && !sums.IsZero() {
+			got[segment{siteDay{cell.Site, day}, cell.Values[0]}] = [2]int64{sums[schema.Visitors], sums[schema.Pageviews]}
+		}
+	}
+	if !maps.Equal(got, want) {
+		return fmt.Errorf("segments have visitors and views %v, want %v", got, want)
 	}
 	return nil
 }
@@ -240,7 +320,7 @@ func (w *world) agreeEvents() error {
 	events := w.store.totals(schema.CubeEvents)
 	for i := range schema.Cubes {
 		c := &schema.Cubes[i]
-		if !c.HasAspect(schema.EventAspect) || c.ID == schema.CubeEventProps {
+		if !c.HasAspect(schema.EventAspect) || c.ID == schema.CubeEventProps || c.Withheld {
 			continue
 		}
 		sums := w.store.totals(c.ID)

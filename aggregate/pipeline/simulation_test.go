@@ -60,7 +60,7 @@ type tally struct {
 	Kills, PowerLosses, DiskCrashes, TableCrashes int
 	StoreErrors, StoreLies, StoreCrashes, Resent  int
 	RolledBack, CountedUnacked, Shown             int
-	Declared, Reached, Walked, Dropped            int
+	Declared, Reached, Walked, Segmented, Dropped int
 }
 
 func (t *tally) add(o *tally) {
@@ -83,6 +83,7 @@ func (t *tally) add(o *tally) {
 	t.Declared += o.Declared
 	t.Reached += o.Reached
 	t.Walked += max(o.Walked-1, 0) // the first step is easy
+	t.Segmented += o.Segmented
 	t.Dropped += o.Dropped
 }
 
@@ -90,7 +91,7 @@ func (t *tally) saw() bool {
 	return !slices.Contains([]int{
 		t.Acked, t.Refused, t.Uncertain, t.DayOver, t.Midnights, t.Kills, t.PowerLosses, t.DiskCrashes, t.TableCrashes,
 		t.StoreErrors, t.StoreLies, t.StoreCrashes, t.Resent, t.RolledBack, t.CountedUnacked, t.Shown, t.Declared, t.Reached,
-		t.Walked, t.Dropped,
+		t.Walked, t.Segmented, t.Dropped,
 	}, 0)
 }
 
@@ -119,13 +120,12 @@ type world struct {
 
 // sentEvent is what the oracle knows of an event: its number is its path, or its event's name.
 type sentEvent struct {
-	id      int
-	ev      aggregate.Event
-	request int // events of one request count all or none
-	state   state
-	visitor visitor
-	goals   []schema.Goal // of the site when the machine took it
-	funnels []schema.Funnel
+	id                  int
+	ev                  aggregate.Event
+	request             int // events of one request count all or none
+	state               state
+	visitor             visitor
+	schema.Declarations // of the site when the machine took it
 }
 
 // visitor is who it really was. After a loss of power nobody can be known again.
@@ -362,28 +362,6 @@ func (w *world) flush() {
 	w.Dropped += int(d.kept)
 }
 
-// declare changes the goals and funnels of a site.
-func (w *world) declare() {
-	w.Declared++
-	site := w.sites[1+schema.SiteID(w.rng.IntN(len(w.sites)))]
-	site.Declarations = schema.Declarations{}
-	for _, page := range []string{"/*1", "/1*", "/*", "*5*"} {
-		if w.rng.IntN(2) == 0 {
-			site.Goals = append(site.Goals, schema.Goal{Name: page, Page: page})
-		}
-	}
-	for _, pages := range [][]string{{"/*", "/*"}, {"/*1*", "/*", "/*2*"}} {
-		if w.rng.IntN(2) == 0 {
-			f := schema.Funnel{Name: pages[0]}
-			for _, page := range pages {
-				f.Steps = append(f.Steps, schema.FunnelStep{Page: page})
-			}
-			site.Funnels = append(site.Funnels, f)
-		}
-	}
-	w.sites[site.ID] = site
-}
-
 // midnight goes to within two minutes of the next midnight of a site.
 func (w *world) midnight() {
 	w.Midnights++
@@ -418,7 +396,7 @@ func (w *world) submit() error {
 	w.late = slices.Delete(w.late, 0, n)
 	for _, r := range group {
 		for _, e := range w.ids[r] {
-			e.goals, e.funnels = w.sites[e.ev.Site].Goals, w.sites[e.ev.Site].Funnels
+			e.Declarations = w.sites[e.ev.Site].Declarations
 		}
 		w.events = append(w.events, w.ids[r]...) // the oracle sees them in the core's order
 	}
