@@ -74,7 +74,8 @@ func segmentScenarios(id string) []scenario {
 		v1("aggregate", "segment!=Mobile * search", "", 400, "segment can be filtered by with is"),
 		v1("aggregate", "segment==Mobile * search;visit:country==NL;event:page==/", "", 400, "one side of a visit at a time"),
 		{
-			name: "no segments", request: "POST " + queryPath, headers: key("all"), status: 400, want: []string{"this site has no segments. Declare one first"},
+			name: "no segments", request: "POST " + queryPath, headers: key("all"), status: 400,
+			want: []string{"this site has no segments. Declare one first"},
 			body: `{"site_id":"example.com","metrics":["visitors"],"date_range":"7d","filters":[["is","segment",["x"]]]}`,
 		},
 	}

@@ -146,7 +146,10 @@ func sitesScenarios() []scenario {
 		},
 		{name: "segment of nothing", request: "PUT /api/v1/sites/segments", headers: json, body: `{"site_id":"new.example","name":"x"}`, status: 400, want: []string{"filters: is required"}},
 		{name: "segment without a name", request: "PUT /api/v1/sites/segments", headers: json, body: `{"site_id":"new.example","filters":[["is","visit:os",["iOS"]]]}`, status: 400, want: []string{"name: is required"}},
-		{name: "segment of another's site", request: "PUT /api/v1/sites/segments", headers: key("site"), body: "site_id=new.example&name=x", status: 404},
+		{
+			name: "segment of another's site", request: "PUT /api/v1/sites/segments", headers: key("site"), status: 404,
+			body: "site_id=new.example&name=x",
+		},
 		{name: "unknown segment", request: "DELETE /api/v1/sites/segments/7", headers: json, body: `{"site_id":"new.example"}`, status: 404, want: []string{"Segment could not be found"}},
 		{name: "no key for segments", request: "GET /api/v1/sites/segments?site_id=new.example", headers: key("all"), status: 401},
 

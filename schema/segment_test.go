@@ -133,7 +133,8 @@ func TestSegmentsBegan(t *testing.T) {
 // What stands in documents and in the store may never change.
 func TestSegmentKey(t *testing.T) {
 	s := Segment{Filter: SegmentFilter{Op: "and", Of: []SegmentFilter{
-		{Op: "is_not", Column: "value", Prop: "plan", Values: []string{"<pro>", "é"}, Empty: true, FoldCase: true}, leaf("matches", "path", "^/a"),
+		{Op: "is_not", Column: "value", Prop: "plan", Values: []string{"<pro>", "é"}, Empty: true, FoldCase: true},
+		leaf("matches", "path", "^/a"),
 	}}}
 	if got, want := s.Key(), "07e1b3d3d1282403"; got != want {
 		t.Errorf("the key is %s, was %s", got, want)

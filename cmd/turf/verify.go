@@ -342,7 +342,8 @@ func (in *instance) verifyAspects(ctx context.Context, p *promise) error {
 	return nil
 }
 
-// aspectsOf are the sides of a visit that the cube crosses. A histogram, the step of a funnel, the page that came next or a segment is none.
+// aspectsOf are the sides of a visit that the cube crosses. A histogram, the step of a funnel, the page that came next or a segment is
+// none.
 func aspectsOf(c *schema.Cube) []string {
 	var names []string
 	for a := range schema.NumVisitAspects {

@@ -62,13 +62,14 @@
 //
 // # Segments
 //
-// A segment is a filter that the site's owner declared ([schema.Segment]); ["is","segment",["Name"]], or its id, is then a filter of any
-// question that has no dimension, or the core of one side: event:page and event:hostname; visit:source, visit:channel and visit:utm_campaign;
-// visit:country; visit:device, visit:browser and visit:os; event:name and event:goal. It is counted from its declaration on, by the
-// day; "counted_since" says when that lies inside the span. An event is in the segment for which the filter holds: visitors and visits
-// are those with such an event, pageviews and events are those events. bounce_rate, visit_duration and views_per_visit are about whole
-// visits, and answered of segments whose filter names only source, place and device, which hold for all of a visit or for none.
-// The counters of fewer than k visitors of a day are in no answer, nor under (other): "small_groups_hidden" says so.
+// A segment is a filter that the site's owner declared ([schema.Segment]); ["is","segment",["Name"]], or its id, is then a filter of
+// any question that has no dimension, or the core of one side: event:page and event:hostname; visit:source, visit:channel and
+// visit:utm_campaign; visit:country; visit:device, visit:browser and visit:os; event:name and event:goal. It is counted from its
+// declaration on, by the day; "counted_since" says when that lies inside the span. An event is in the segment for which the filter
+// holds: visitors and visits are those with such an event, pageviews and events are those events. bounce_rate, visit_duration and
+// views_per_visit are about whole visits, and answered of segments whose filter names only source, place and device, which hold for
+// all of a visit or for none. The counters of fewer than k visitors of a day are in no answer, nor under (other):
+// "small_groups_hidden" says so.
 //
 // In a segment, event:name of a page view is "pageview", a property that an event does not have is "(none)", and visit:entry_page is
 // that of the visit so far.

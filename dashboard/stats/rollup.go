@@ -11,8 +11,8 @@ import (
 const MaxSites = 50
 
 // AnswerSites answers a question about several sites together, our own. A visitor of two of them counts in both: no site knows the
-// visitors of another. The sites must be of one time zone, so that their days are the same, and goals and segments, which each site has of its
-// own, cannot be asked for. The first of several is the one of [Engine.Answer].
+// visitors of another. The sites must be of one time zone, so that their days are the same, and goals and segments, which each site
+// has of its own, cannot be asked for. The first of several is the one of [Engine.Answer].
 func (e *Engine) AnswerSites(ctx context.Context, sites []schema.Site, q *Query) (*Answer, error) {
 	one := sites[0]
 	if len(sites) == 1 {

@@ -12,8 +12,8 @@ import (
 // segmentDimension is the filter that takes one of the segments that a site's owner declared, by its name or id.
 const segmentDimension = "segment"
 
-var segmentWarning = Warning{"small_groups_hidden", "Counters of a segment appear on days on which enough visitors are in them. Those of fewer " +
-	"are left out to protect them, and are counted nowhere, so parts can add up to less than the whole."}
+var segmentWarning = Warning{"small_groups_hidden", "Counters of a segment appear on days on which enough visitors are in them. " +
+	"Those of fewer are left out to protect them, and are counted nowhere, so parts can add up to less than the whole."}
 
 // checkSegmentLeaf refuses what cannot be asked about segments: a visitor of two would count twice, one of none is not counted.
 func (f *Filter) checkSegmentLeaf() error {
@@ -148,8 +148,8 @@ var notInSegments = map[string]string{
 	"drop:agent":               "a request that was dropped is no event",
 }
 
-// ParseSegment reads the filters of a segment as those of a question are written: a list, all of which must hold, or one of them. Its errors
-// are *InvalidError; what is too much, [schema.Declarations.Check] says.
+// ParseSegment reads the filters of a segment as those of a question are written: a list, all of which must hold, or one of them. Its
+// errors are *InvalidError; what is too much, [schema.Declarations.Check] says.
 func ParseSegment(raw []byte) (schema.SegmentFilter, error) {
 	items, err := list("filters", `a list of filters, such as [["is","visit:country",["NL"]]]`, raw)
 	if err != nil {

@@ -37,8 +37,8 @@ type SmallCell struct {
 	Visitors int64
 }
 
-// SmallCells finds the cells of a site in a guarded cube, whose bucket starts in [from, to), that have a guarded
-// dimension other than schema.Other, or have no parent by the rule, and fewer than k visitors: at most limit of them, in the order of time. A cell
+// SmallCells finds the cells of a site in a guarded cube, whose bucket starts in [from, to), that have fewer than k visitors and a
+// guarded dimension other than schema.Other, or no parent that stands for them: at most limit of them, in the order of time. A cell
 // whose sums are all zero does not exist.
 func (db *DB) SmallCells(
 	ctx context.Context, site schema.SiteID, cube *schema.Cube, from, to time.Time, k, limit int,
