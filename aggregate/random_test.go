@@ -78,6 +78,9 @@ func randomDeclarations(r *rand.Rand) (d schema.Declarations) {
 	for i := range r.IntN(5) {
 		d.Segments = append(d.Segments, schema.Segment{Name: fmt.Sprint(i), Filter: randomFilter(r, 1)})
 	}
+	for d.Segments != nil && d.Check() != nil { // two that are the same
+		d.Segments = d.Segments[1:]
+	}
 	return d
 }
 
