@@ -65,6 +65,7 @@ const (
 	CubeDrops
 	CubeFunnelSteps
 	CubeTransitions
+	CubeVitals
 	numCubes
 )
 
@@ -163,6 +164,12 @@ var Cubes = []Cube{
 		ID: CubeTransitions, Name: "transitions", Grain: Daily,
 		Dimensions: dims(Path, NextPath), Guarded: dims(NextPath), Folded: dims(NextPath),
 	},
+	// The web vitals of page views. The cell with the bucket "" holds all measurements of its page, device and vital: it tells how
+	// many of them the k rule keeps from the histogram of a device.
+	{
+		ID: CubeVitals, Name: "vitals", Grain: Daily,
+		Dimensions: dims(Hostname, Path, Device, VitalName, Bucket), Guarded: dims(Device), Folded: dims(Hostname, Path, Device),
+	},
 }
 
 func dims(d ...Dimension) []Dimension { return d }
@@ -197,6 +204,8 @@ func (c *Cube) Keeps(m Metric) bool {
 	case c.HasAspect(FunnelAspect):
 		return m == Visitors
 	case c.HasAspect(NextAspect):
+		return m == Visitors || m == Events
+	case c.Has(VitalName):
 		return m == Visitors || m == Events
 	case info.HourOnly && c.Grain != Hourly:
 		return false

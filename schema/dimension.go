@@ -63,6 +63,8 @@ const (
 	Step
 	// NextPath is the path of the page that was seen after the one of Path. Its values are those of Path, which they share a limit with.
 	NextPath
+	// VitalName is the name of a [Vital].
+	VitalName
 	NumDimensions
 )
 
@@ -105,6 +107,7 @@ var Dimensions = [NumDimensions]DimensionInfo{
 	FunnelKey:      {"funnel", "funnel", FunnelAspect, false, 1_000},
 	Step:           {"step", "step", FunnelAspect, false, MaxFunnelSteps},
 	NextPath:       {"next_path", "next page", NextAspect, false, 10_000},
+	VitalName:      {"vital", "web vital", MeasureAspect, false, int(NumVitals)},
 }
 
 // String is the dimension's column name.
