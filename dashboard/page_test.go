@@ -64,7 +64,7 @@ func TestPageQuestions(t *testing.T) {
 			filter := []any{op, dimension, []string{value}}
 			status, text = ask(basic, "", filter)
 			// All pages but one: who saw two of them would be counted twice, so that is refused in words.
-			if op == "is_not" && strings.HasPrefix(dimension, "event:") {
+			if op == "is_not" && (strings.HasPrefix(dimension, "event:") || strings.HasSuffix(dimension, "_page")) {
 				want(op+" "+dimension, 400, status, text)
 			} else {
 				want(op+" "+dimension, 200, status, text)

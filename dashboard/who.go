@@ -137,7 +137,12 @@ func bearer(r *http.Request) (key string, ok bool) {
 // keyReads checks and counts a key for a site; 0 is a site that is not known.
 func (d *Dashboard) keyReads(key string, site schema.SiteID, broken error) error {
 	err := d.Access.CheckKey(key, site)
-	if broken == nil || !errors.Is(err, access.ErrInvalidKey) {
+	switch {
+	case broken == nil:
+		return err
+	case err == nil:
+		return broken
+	case !errors.Is(err, access.ErrInvalidKey):
 		return err
 	}
 	// A question that cannot be read has no site, so all that can be said of the key is whether there is such a key.

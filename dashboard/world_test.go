@@ -28,7 +28,7 @@ const password = "correct horse battery"
 
 // world is a server with everything real: the engine, the documents in it, keys, users, and HTTP over a socket.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	url      string
 	records  *clickhouse.Records
 	access   *access.Access
@@ -50,7 +50,7 @@ const (
 	testNow         = "2026-03-31T13:37:00Z"
 )
 
-func newWorld(t *testing.T, change func(*Config)) *world {
+func newWorld(t testing.TB, change func(*Config)) *world {
 	t.Helper()
 	engine := embeddedtest.Open(t)
 	database := embeddedtest.Database(t, engine)
@@ -143,7 +143,7 @@ func (w *world) session() string {
 	return token
 }
 
-func cube(t *testing.T, name string) schema.CubeID {
+func cube(t testing.TB, name string) schema.CubeID {
 	i := slices.IndexFunc(schema.Cubes, func(c schema.Cube) bool { return c.Name == name })
 	if i < 0 {
 		t.Fatalf("there is no cube %s", name)

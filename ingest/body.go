@@ -62,6 +62,8 @@ type body struct {
 	vitals   [schema.NumVitals]aggregate.Measurement
 	// webdriver: the sender found navigator.webdriver, so a program drives the browser.
 	webdriver bool
+	// zone is the browser's time zone, such as Europe/Amsterdam. It is only looked at where there is no database of places.
+	zone string
 	// revenue is the zero value where there is none that is valid.
 	revenue schema.Money
 	// keyed: the sender has an ingest key, so that it is believed about its visitor: address and agent.
@@ -95,7 +97,7 @@ var keys = map[string]func(b *body, j *jsonReader) error{
 	"m": (*body).readProps, "meta": (*body).readProps,
 	"i": (*body).readInteractive, "interactive": (*body).readInteractive,
 	"h": (*body).readHash, "hashMode": (*body).readHash,
-	"webdriver": (*body).readWebdriver, "vitals": (*body).readVitals,
+	"webdriver": (*body).readWebdriver, "tz": (*body).readZone, "vitals": (*body).readVitals,
 	"sd": (*body).readScroll, "e": (*body).readEngaged,
 	"$": (*body).readRevenue, "revenue": (*body).readRevenue,
 	"ip": (*body).readAddress, "ua": (*body).readAgent, "user_agent": (*body).readAgent,
@@ -241,6 +243,15 @@ func (b *body) readInteractive(j *jsonReader) error {
 func (b *body) readWebdriver(j *jsonReader) error {
 	text, isString, _, err := j.value()
 	b.webdriver = !isString && (text == "1" || text == "true")
+	return err
+}
+
+// readZone takes over a text; a zone that is in no list has no country.
+func (b *body) readZone(j *jsonReader) error {
+	text, isString, _, err := j.value()
+	if isString {
+		b.zone = text
+	}
 	return err
 }
 

@@ -65,6 +65,7 @@ type Steps struct {
 	sites   func(domain string) (schema.Site, bool)
 	agents  *Agents
 	geo     *Geo
+	zones   zones
 	sources *Sources
 	counter Counter // nil where hits bring their salt
 	rules   rulesCache
@@ -109,7 +110,11 @@ func NewSteps(
 	if err != nil {
 		return nil, fmt.Errorf("read the lists of sources: %w", err)
 	}
-	return &Steps{sites: sites, agents: agents, geo: geo, centres: centres, sources: sources}, nil
+	zones, err := newZones()
+	if err != nil {
+		return nil, err
+	}
+	return &Steps{sites: sites, agents: agents, geo: geo, zones: zones, centres: centres, sources: sources}, nil
 }
 
 // run takes a hit through all steps, or to the one that drops it. The event is good only when it passed.
@@ -181,9 +186,13 @@ func (s *Steps) dropNetwork(h *hit) (DropReason, error) {
 	return Passed, nil
 }
 
-// findPlace looks the address up, and drops what comes from a country that the site excludes.
+// findPlace looks the address up, and drops what comes from a country that the site excludes. Without a database of places
+// the country is that of the browser's time zone, unless the site reads nothing from its visitors' browsers.
 func (s *Steps) findPlace(h *hit) (DropReason, error) {
 	p, v := s.geo.Lookup(h.client.id().addr), &h.event.Values
+	if s.geo == nil && (h.rules == nil || !h.rules.strict) {
+		p.Country = s.zones[h.body.zone]
+	}
 	v[schema.Country], v[schema.Region], v[schema.City] = p.Country, p.Region, p.City
 	if h.rules != nil && p.Country != "" && slices.Contains(h.rules.countries, p.Country) {
 		return DropCountry, nil

@@ -25,6 +25,7 @@ func (a *app) importCommand() *cobra.Command {
 		Short: "Count what happened before Turf was there",
 	}
 	cmd.AddCommand(a.importLogCommand(), a.importPlausibleCommand())
+	cmd.AddCommand(a.importToolCommands()...)
 	return cmd
 }
 
@@ -226,6 +227,10 @@ func (p *progress) report(now importer.Progress) {
 		p.bar.ChangeMax64(max(now.TotalBytes, 1))
 		p.bar.Describe(text)
 		_ = p.bar.Set64(now.Bytes) // fails when the bar cannot be drawn
+		return
+	}
+	if now.TotalBytes == 0 { // it is not known
+		fmt.Fprintln(p.w, text)
 		return
 	}
 	left := time.Duration(0)

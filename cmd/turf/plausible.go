@@ -55,7 +55,7 @@ func (a *app) importPlausible(ctx context.Context, domain, path string) error {
 		if err != nil {
 			return err
 		}
-		sum, err := importer.ImportPlausible(ctx, importer.PlausibleConfig{
+		sum, err := importer.ImportPlausible(ctx, importer.TablesConfig{
 			Site: site, Store: importStore{be},
 			Channel: func(source, referrer string, params map[string]string) string {
 				return channelOf(sources, source, referrer, params)

@@ -234,6 +234,7 @@ func (p *plan) results(rows [][]any) ([]Result, error) {
 			if r.Dimensions[i], err = p.dimensionValue(name, row[i], labels); err != nil {
 				return nil, err
 			}
+			p.warnFull(name, r.Dimensions[i])
 		}
 		for i, m := range p.query.Metrics {
 			v := row[dimensions+i]

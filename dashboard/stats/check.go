@@ -270,6 +270,9 @@ func (p *plan) checkOpen(m Metric) error {
 	case p.role == pageRole && slices.Contains(open, schema.Path):
 		return invalid("metrics", "%s of several pages together is not kept: who saw two of them would count twice. Group by "+
 			"event:page, filter by one page (is), or ask for pageviews", m)
+	case (p.role == entryRole || p.role == exitRole) && m != Visits && slices.Contains(open, schema.Path):
+		return invalid("metrics", "%s of several %ss together is not kept: whose visits had two of them would count twice. Group by "+
+			"visit:%s, filter by one page (is), or ask for visits", m, p.role, strings.ReplaceAll(p.role.String(), " ", "_"))
 	case p.role == eventRole && p.prop == "" && p.goals == nil && slices.Contains(open, schema.EventName):
 		return invalid("metrics", "%s of several events together is not kept: who did two of them would count twice. Group by "+
 			"event:name, filter by one event (is), or ask for events", m)
@@ -346,4 +349,20 @@ func (p *plan) groupsHide() bool {
 		a, _, ok := attributeOf(name)
 		return ok && slices.Contains(p.cube.Guarded, a.dim)
 	})
+}
+
+// warnFull warns when a row has what came after a limit. That of a guarded dimension has what is hidden, as always.
+func (p *plan) warnFull(name string, value any) {
+	if value != schema.Other {
+		return
+	}
+	a, _, ok := attributeOf(name)
+	if !ok || slices.Contains(p.cube.Guarded, a.dim) {
+		return
+	}
+	for _, m := range p.query.Metrics {
+		p.warn(m, Warning{"values_limit", fmt.Sprintf("Under %s is what came after as many different values as are kept of a site and "+
+			"day (%d of %s, or %d combinations), or what an import did not tell apart. The totals are exact.",
+			schema.Other, schema.Dimensions[a.dim].LimitPerDay, name, schema.LimitCellsPerDay)})
+	}
 }

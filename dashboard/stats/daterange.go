@@ -15,8 +15,8 @@ const (
 	MaxRangeMonths = 100  // of "<n>mo"
 	// MaxSpanDays is the longest span between two dates, 54 years.
 	MaxSpanDays = 20_000
-	// minYear and maxYear are those that the table's DateTime can hold.
-	minYear = 1970
+	// minYear and maxYear are those that the table's DateTime can hold in every zone: 1970 began before 0 east of Greenwich.
+	minYear = 1971
 	maxYear = 2105
 )
 
@@ -160,7 +160,8 @@ func (r DateRange) resolveInstants(loc *time.Location) (Span, error) {
 	if !r.From.Before(to) {
 		return Span{}, invalid("date_range", "it ends before it begins")
 	}
-	return newSpan(r.From, to, loc), nil
+	s := newSpan(r.From, to, loc)
+	return s, checkYears(s.First, s.Last)
 }
 
 // startsBucket reports whether an hour or a day of the site begins at t.

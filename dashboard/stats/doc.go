@@ -95,12 +95,21 @@
 // source and event are not. So:
 //
 //   - a question that leaves the page (or the event) open, such as the visitors of all pages whose path contains /blog, would
-//     count a visitor once a page. It is refused, and so are visits of that kind.
+//     count a visitor once a page. It is refused, and so are visits of that kind. Visitors by entry or exit page are refused too
+//     where the page is open; visits are not, since a visit has one of each.
 //   - a question that names the page but not the hostname, the event's property but not the event, or less than all of channel,
 //     source and campaign, adds up the tuples that it leaves open. It is answered. Where more than one tuple was really joined,
 //     meta.metric_warnings says that the number is an upper limit ("joined_tuples"): a visitor of a day who is in
-//     several of them counts once for each. Without that warning the number is exact.
+//     several of them counts once for each. Without that warning the number is exact. It is too large by one for each
+//     tuple but the first that a visitor's day is in, and by nothing else. Over all joined questions of a week of 100,000 visitors, with
+//     every dimension, every filter and nearly 2 % of the visitors' days with several sources, that was 0.36 % (TestEveryPair, which
+//     refuses more than 0.5 %); the largest of a row of at least 100 visitors was 4.5 %, of a start page that two hosts share, by
+//     campaign.
 //   - a filter on what is hidden below k visitors (design.md, P4) finds only what is shown: "small_groups_hidden" says so.
+//   - of more values than are kept of a site and day (schema.Dimensions) the later ones are under (other): "values_limit" says so
+//     where the answer has such a row. Totals stay exact.
+//   - a goal that is the view of one page is answered from the counters of that page, so an event on it without its view, as after
+//     midnight, makes a visitor of the goal; its events are the views.
 //   - an event without the property is not in the counters of that property. There is no row "(none)", and filters that would
 //     have to find such events are refused.
 //

@@ -51,7 +51,7 @@ func (w *writer) equals(f *Filter, a *attribute) string {
 		column = "lowerUTF8(" + column + ")"
 	}
 	for _, v := range f.Values {
-		if v == a.missing {
+		if v == a.missing || f.FoldCase && strings.EqualFold(v, a.missing) {
 			v = ""
 		}
 		place := w.value(v)

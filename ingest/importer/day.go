@@ -12,7 +12,10 @@ import (
 	"turf/schema"
 )
 
-// hit is one page view of a buffered day: an event whose strings are numbers in the day's dictionary.
+// hitsTogether is how many hits are counted before what they add is taken from the core: the core adds it up first.
+const hitsTogether = 1000
+
+// hit is one page view or custom event of a buffered day: an event whose strings are numbers in the day's dictionary.
 type hit struct {
 	time    int64
 	visitor aggregate.Key
@@ -20,7 +23,7 @@ type hit struct {
 	values  [schema.NumDimensions]uint32
 }
 
-// buffer holds the page views of one day of the site until no more can come. Nothing of it outlives the import.
+// buffer holds the hits of one day of the site until no more can come. Nothing of it outlives the import.
 type buffer struct {
 	day  schema.Day
 	end  int64 // Unix seconds: the start of the next day
@@ -83,9 +86,9 @@ func (b *buffer) forget() {
 	*b = buffer{}
 }
 
-// sums counts what the day adds to the totals: all its hits together, less what earlier imports counted, each by itself. The
-// core gives the same counts for the same hits whatever the salt, so what was counted before is known exactly. full is how many
-// hits the core had no room for. stale: see guard.
+// sums counts what the day adds to the totals: all its hits together, less what earlier imports counted, each by
+// itself. The core gives the same counts for the same hits whatever the salt, so what was counted before is known
+// exactly. full is how many hits the core had no room for. stale: see guard.
 func (b *buffer) sums(site schema.SiteID, loc *time.Location, k int, stale bool) (rows []schema.Row, full int, err error) {
 	// Stable: hits of the same second stay in the order of the log.
 	slices.SortStableFunc(b.hits, func(a, c hit) int { return int(a.time - c.time) })
@@ -131,36 +134,53 @@ func (c *counter) count(total map[schema.Cell]schema.Deltas, minus bool, chosen 
 		return 0, fmt.Errorf("open the day %s: %w", b.day, err)
 	}
 	var (
-		out []schema.Increment
-		ev  aggregate.Event
+		out  []schema.Increment
+		ev   aggregate.Event
+		some int // hits counted since Begin
 	)
+	flush := func() {
+		out = day.Increments(out[:0])
+		for i := range out {
+			delta := out[i].Delta
+			if minus {
+				delta = delta.Negated()
+			}
+			sums := total[out[i].Cell]
+			sums.Add(&delta)
+			total[out[i].Cell] = sums
+		}
+		some = 0
+	}
 	for i := range b.hits {
 		h := &b.hits[i]
 		if !chosen(h) {
 			continue
 		}
-		ev = aggregate.Event{Site: c.site, Time: h.time, Day: b.day, Visitor: h.visitor, Kind: aggregate.Pageview}
-		for d, n := range h.values {
-			ev.Values[d] = b.words[n]
+		if some == 0 {
+			day.Begin(uint64(i) + 1)
 		}
-		day.Begin(uint64(i) + 1)
-		out, err = day.Step(&ev, out[:0])
-		if errors.Is(err, aggregate.ErrFull) {
+		b.event(h, &ev)
+		ev.Site = c.site
+		if err := day.Count(&ev); errors.Is(err, aggregate.ErrFull) {
 			full++
-			continue
+		} else if err != nil {
+			return 0, fmt.Errorf("count an event of %s: %w", b.day, err)
 		}
-		if err != nil {
-			return 0, fmt.Errorf("count a page of %s: %w", b.day, err)
-		}
-		for j := range out {
-			delta := out[j].Delta
-			if minus {
-				delta = delta.Negated()
-			}
-			sums := total[out[j].Cell]
-			sums.Add(&delta)
-			total[out[j].Cell] = sums
+		if some++; some == hitsTogether {
+			flush()
 		}
 	}
+	flush()
 	return full, nil
+}
+
+// event is the event of a hit.
+func (b *buffer) event(h *hit, ev *aggregate.Event) {
+	*ev = aggregate.Event{Time: h.time, Day: b.day, Visitor: h.visitor, Kind: aggregate.Pageview}
+	for d, n := range h.values {
+		ev.Values[d] = b.words[n]
+	}
+	if ev.Values[schema.EventName] != "" {
+		ev.Kind = aggregate.Custom
+	}
 }

@@ -22,15 +22,18 @@ import (
 	"turf/schema"
 )
 
-var sharedAgents = sync.OnceValues(ingest.NewAgents)
+// sharedSteps are those of all tests: reading the lists takes a while.
+var sharedSteps = sync.OnceValues(func() (*ingest.Steps, error) {
+	agents, err := ingest.NewAgents()
+	if err != nil {
+		return nil, err
+	}
+	return ingest.NewSteps(nil, agents, nil, nil)
+})
 
 func testSteps(t testing.TB) Steps {
 	t.Helper()
-	agents, err := sharedAgents()
-	if err != nil {
-		t.Fatal(err)
-	}
-	steps, err := ingest.NewSteps(nil, agents, nil, nil)
+	steps, err := sharedSteps()
 	if err != nil {
 		t.Fatal(err)
 	}

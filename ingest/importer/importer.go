@@ -32,7 +32,7 @@ import (
 const (
 	// MaxDisorder is how far a line may be behind the latest line before it, in seconds.
 	MaxDisorder = 86400
-	// MaxWaitingPages is how many page views can wait for the end of their day; one takes 112 bytes.
+	// MaxWaitingPages is how many page views can wait for the end of their day; one takes 136 bytes.
 	MaxWaitingPages = 4_000_000
 	// MaxBatchRows is the size of a batch above which a day is sent in parts.
 	MaxBatchRows = 100_000

@@ -1,8 +1,12 @@
 package importer
 
 import (
+	"fmt"
 	"path"
 	"strings"
+
+	"turf/ingest"
+	"turf/schema"
 )
 
 // AssetExtensions are the ends of paths that are no pages, lower case, without the dot.
@@ -62,4 +66,25 @@ func (l *line) page() (target, drop string) {
 		return "", DropAsset
 	}
 	return target, ""
+}
+
+// cleanPage is what may be kept of a page that a report tells by host and path. Its path is schema.Other where the
+// report has it no more, and "" where it has none.
+func cleanPage(host, p string) (cleanHost, cleanPath string, err error) {
+	if host == schema.Other {
+		return schema.Other, schema.Other, nil
+	}
+	cleanHost, cleanPath, err = cleanFullURL("https://" + host + "/" + strings.TrimPrefix(p, "/"))
+	if p == "" || p == schema.Other {
+		cleanPath = p
+	}
+	return cleanHost, cleanPath, err
+}
+
+// cleanFullURL is what may be kept of a page's address that a report tells.
+func cleanFullURL(raw string) (host, p string, err error) {
+	if host, p, err = ingest.CleanPage(raw); err != nil {
+		return "", "", fmt.Errorf("the page %w", err)
+	}
+	return host, p, nil
 }

@@ -29,8 +29,8 @@ func exported() fstest.MapFS {
 	}
 }
 
-func plausibleConfig(store Store, counted ...schema.Day) PlausibleConfig {
-	return PlausibleConfig{
+func plausibleConfig(store Store, counted ...schema.Day) TablesConfig {
+	return TablesConfig{
 		Site: schema.Site{ID: 1, Domain: "example.com", Timezone: "Europe/Amsterdam"}, Store: store,
 		Channel: func(string, string, map[string]string) string { return "" },
 		Counted: func(context.Context, schema.Day, schema.Day) ([]schema.Day, error) { return counted, nil },

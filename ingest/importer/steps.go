@@ -23,3 +23,10 @@ func (s Steps) event(site *schema.Site, b *buffer, l *line, target string, ev *a
 	}, ev)
 	return reason.String(), err
 }
+
+// told takes an event of another tool's export through the steps; see event.
+func (s Steps) told(t *ingest.ToldEvent, b *buffer, ev *aggregate.Event) (drop string, err error) {
+	t.Day, t.Salt = b.day, &b.salt
+	reason, err := s.steps.Told(t, ev)
+	return reason.String(), err
+}

@@ -45,7 +45,7 @@ export interface Answer {
 }
 
 /** What there is to know of a metric's numbers: see meta.metric_warnings of the server's package stats. */
-export type Warning = "joined_tuples" | "small_groups_hidden" | "counted_since";
+export type Warning = "joined_tuples" | "small_groups_hidden" | "values_limit" | "counted_since";
 
 interface WireAnswer {
   results: { metrics: (number | null)[]; dimensions: (string | number)[] }[];

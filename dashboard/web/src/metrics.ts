@@ -63,6 +63,7 @@ export const metrics: Record<Metric, MetricInfo> = {
 export const warningHelp: Record<Warning, string> = {
   joined_tuples: "At most so many: a visitor who came in several of these ways on one day counts for each.",
   small_groups_hidden: "Without small groups: those of few visitors are hidden for privacy, and no filter finds them.",
+  values_limit: "(other) is what came after as many values as are kept of a day, or was imported without them. The totals are exact.",
   counted_since: "Some of these goals were declared within these days, and are counted from then on only.",
 };
 
