@@ -17,6 +17,8 @@ const (
 	// Engagement says that the visitor was still there, how long the page (Values[schema.Hostname] and Path) was looked at since
 	// the last time and how much of it was seen. It goes on with a visit and never begins one.
 	Engagement
+	// Vitals tells how fast a page was that the visitor viewed today. It changes nothing about the visitor's visits.
+	Vitals
 )
 
 // ScrollUnknown is the scroll depth that the browser did not tell.
@@ -42,6 +44,8 @@ type Event struct {
 	ScrollDepth uint8
 	// EngagedMS, of an Engagement, is for how many milliseconds the page was looked at since the last Engagement; 0 to MaxEngagedMS.
 	EngagedMS int64
+	// Vitals, of an event of that kind, are what was measured; more than the largest number of a vital counts as that.
+	Vitals [schema.NumVitals]Measurement
 	// Values are the dimensions, clean (schema.CleanValue), "" where there is none. Prop and PropValue are not used: see Props.
 	// The source's dimensions count for the event that begins a visit, place and device for the one that begins the visitor's
 	// day, and are ignored in later ones.
@@ -50,6 +54,12 @@ type Event struct {
 	Revenue schema.Money
 	// Props are the properties of a custom event or page view, clean.
 	Props []Prop
+}
+
+// Measurement is a number from 0 on that may not have been measured.
+type Measurement struct {
+	Known bool
+	Value int64
 }
 
 // Prop is a property of an event.

@@ -100,8 +100,7 @@ func (o *oracle) reckon(visitors map[aggregate.Key][]*oracleVisit) {
 		for n, visit := range visits {
 			visit.addGoals(o.Goals)
 			for i := range schema.Cubes {
-				c := &schema.Cubes[i]
-				if c.ID != schema.CubeFunnelSteps && c.ID != schema.CubeTransitions && !c.HasAspect(schema.SegmentAspect) {
+				if c := &schema.Cubes[i]; c.OfVisits() || c.ID == schema.CubePageTimes {
 					o.reckonVisit(c, fmt.Sprint(key), fmt.Sprint(key, n), visit, attrs)
 				}
 			}
@@ -369,7 +368,9 @@ func TestEveryCellIsExact(t *testing.T) {
 		declared := randomDeclarations(r)
 		got := runDay(t, r, aggregate.Config{Site: 1, Day: day, Location: loc, K: k}, &declared, events)
 		o := &oracle{Declarations: declared, loc: loc, day: day, cells: map[schema.Cell]*who{}}
-		o.reckon(visitsOf(events))
+		visits := visitsOf(events)
+		o.reckon(visits)
+		o.reckonVitals(events, visits)
 		if want := o.rows(k); !maps.Equal(want, got) {
 			t.Fatalf("seed %d (%s %s, k %d, %d events): −oracle +core\n%s", seed, loc, day, k, len(events), cmp.Diff(want, got))
 		}
@@ -383,7 +384,7 @@ func TestManyPages(t *testing.T) {
 	events := randomDay(r, time.UTC, day)[:0]
 	for len(events) < 3*aggregate.LimitListedPages {
 		for _, e := range randomDay(r, time.UTC, day) {
-			if e.Kind != aggregate.Engagement {
+			if e.Kind == aggregate.Pageview || e.Kind == aggregate.Custom {
 				e.Visitor = aggregate.Key{e.Visitor[0] % 2, 7}
 				e.Values[schema.Path] = fmt.Sprint("/", r.IntN(aggregate.LimitListedPages))
 				events = append(events, e)
@@ -393,7 +394,9 @@ func TestManyPages(t *testing.T) {
 	slices.SortStableFunc(events, func(a, b *aggregate.Event) int { return int(a.Time - b.Time) })
 	got := runDay(t, r, aggregate.Config{Site: 1, Day: day, Location: time.UTC, K: 2}, &schema.Declarations{}, events)
 	o := &oracle{loc: time.UTC, day: day, cells: map[schema.Cell]*who{}}
-	o.reckon(visitsOf(events))
+	visits := visitsOf(events)
+	o.reckon(visits)
+	o.reckonVitals(events, visits)
 	if diff := cmp.Diff(o.rows(2), got); diff != "" {
 		t.Fatalf("−oracle +core\n%s", diff)
 	}

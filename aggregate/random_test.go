@@ -25,7 +25,7 @@ func randomDay(r *rand.Rand, loc *time.Location, day schema.Day) []*aggregate.Ev
 	for range 1 + r.IntN(150) {
 		e := &aggregate.Event{
 			Site: 1, Day: day, Visitor: aggregate.Key{uint64(r.IntN(visitors)) + 1, 7},
-			Kind: aggregate.Kind([]int{0, 0, 0, 0, 1, 2}[r.IntN(6)]), Passive: r.IntN(3) == 0,
+			Kind: aggregate.Kind([]int{0, 0, 0, 0, 1, 2, 3}[r.IntN(7)]), Passive: r.IntN(3) == 0,
 		}
 		e.Time = start + r.Int64N(end-start)
 		if r.IntN(2) == 0 && len(events) > 0 {
@@ -41,13 +41,16 @@ func randomDay(r *rand.Rand, loc *time.Location, day schema.Day) []*aggregate.Ev
 				e.ScrollDepth = aggregate.ScrollUnknown
 			}
 		}
+		if e.Kind == aggregate.Vitals {
+			e.Vitals = randomVitals(r)
+		}
 		if e.Kind != aggregate.Custom {
 			e.Values[schema.EventName] = ""
 		}
 		if r.IntN(2) == 0 {
 			e.Revenue = schema.Money{Currency: []string{"EUR", "USD"}[r.IntN(2)], Minor: r.Int64N(1<<r.IntN(40)) - 100}
 		}
-		if e.Kind != aggregate.Engagement && r.IntN(4) == 0 {
+		if e.Kind != aggregate.Engagement && e.Kind != aggregate.Vitals && r.IntN(4) == 0 {
 			e.Props = []aggregate.Prop{{"a", pick("v", 3)}, {"b", pick("v", 3)}}
 		}
 		events = append(events, e)
@@ -106,6 +109,9 @@ func randomFunnel(r *rand.Rand, name string) schema.Funnel {
 func visitsOf(events []*aggregate.Event) map[aggregate.Key][]*oracleVisit {
 	all := map[aggregate.Key][]*oracleVisit{}
 	for _, e := range events {
+		if e.Kind == aggregate.Vitals {
+			continue
+		}
 		visits := all[e.Visitor]
 		if n := len(visits); n > 0 {
 			if last := visits[n-1]; e.Time-last.events[len(last.events)-1].Time <= aggregate.IdleSec {

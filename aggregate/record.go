@@ -131,6 +131,8 @@ type pageEntry struct {
 	engaged bool   // the browser told how long the page was looked at; this and what follows: in the visit of the slot,
 	scroll  uint8  // the largest part of the page that was seen, percent, or ScrollUnknown
 	timeMS  uint32 // how long it was looked at, capped
+	// vitals are those that were measured on the page, a bit each; any of the page's entries may have it.
+	vitals uint8
 }
 
 const (
@@ -138,6 +140,9 @@ const (
 	entryHad     = 1 << 8
 	entryEngaged = 1 << 9
 	entryFollows = 1 << 10
+
+	entryVitals = 11 // where the bits of vitals begin
+	_           = uint(16 - entryVitals - schema.NumVitals)
 )
 
 func (e *pageEntry) load(b []byte) {
@@ -145,6 +150,7 @@ func (e *pageEntry) load(b []byte) {
 	e.next, e.page, e.slot = le.Uint32(b), loadPage(b[4:]), le.Uint16(b[8:])
 	more := le.Uint16(b[10:])
 	e.scroll, e.had, e.engaged, e.follows = uint8(more), more&entryHad != 0, more&entryEngaged != 0, more&entryFollows != 0
+	e.vitals = uint8(more >> entryVitals)
 	e.timeMS = le.Uint32(b[12:])
 }
 
@@ -163,6 +169,7 @@ func (e *pageEntry) store(b []byte) {
 	if e.follows {
 		more |= entryFollows
 	}
+	more |= uint16(e.vitals) << entryVitals
 	le.PutUint16(b[10:], more)
 	le.PutUint32(b[12:], e.timeMS)
 }

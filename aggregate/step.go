@@ -98,6 +98,12 @@ func (d *Day) Count(ev *Event) error {
 	if i >= 0 {
 		s.v.load(d.record(visitorsSection, i))
 	}
+	if ev.Kind == Vitals {
+		if i >= 0 {
+			s.countVitals()
+		}
+		return nil
+	}
 	since := s.now - d.start - int64(s.v.last)
 	s.newVisitor = i < 0
 	s.newVisit = s.newVisitor || since > IdleSec

@@ -32,7 +32,8 @@ const (
 const (
 	namePageview   = "pageview"
 	nameEngagement = "engagement"
-	nameNotFound   = "404" // its property path is filled with the page's path
+	nameVitals     = "vitals" // with the key of that name; without it, it is an event of the site
+	nameNotFound   = "404"    // its property path is filled with the page's path
 )
 
 const propPath = "path"
@@ -56,6 +57,9 @@ type body struct {
 	engaged   bool
 	scroll    uint8
 	engagedMS int64
+	// measured: numbers of web vitals are there, told as an object; vitals are those that are valid.
+	measured bool
+	vitals   [schema.NumVitals]aggregate.Measurement
 	// webdriver: the sender found navigator.webdriver, so a program drives the browser.
 	webdriver bool
 	// zone is the browser's time zone, such as Europe/Amsterdam. It is only looked at where there is no database of places.
@@ -75,6 +79,10 @@ func (b *body) kind() aggregate.Kind {
 		return aggregate.Pageview
 	case nameEngagement:
 		return aggregate.Engagement
+	case nameVitals:
+		if b.measured {
+			return aggregate.Vitals
+		}
 	}
 	return aggregate.Custom
 }
@@ -89,7 +97,7 @@ var keys = map[string]func(b *body, j *jsonReader) error{
 	"m": (*body).readProps, "meta": (*body).readProps,
 	"i": (*body).readInteractive, "interactive": (*body).readInteractive,
 	"h": (*body).readHash, "hashMode": (*body).readHash,
-	"webdriver": (*body).readWebdriver, "tz": (*body).readZone,
+	"webdriver": (*body).readWebdriver, "tz": (*body).readZone, "vitals": (*body).readVitals,
 	"sd": (*body).readScroll, "e": (*body).readEngaged,
 	"$": (*body).readRevenue, "revenue": (*body).readRevenue,
 	"ip": (*body).readAddress, "ua": (*body).readAgent, "user_agent": (*body).readAgent,
@@ -137,6 +145,8 @@ func (b *body) validate() error {
 		return &InvalidError{"url", "must have at most " + strconv.Itoa(maxURLBytes) + " bytes"}
 	case b.name == nameEngagement && !b.engaged:
 		return &InvalidError{"engagement", "needs sd (scroll depth) or e (engaged time)"}
+	case b.kind() == aggregate.Vitals && b.vitals == [schema.NumVitals]aggregate.Measurement{}:
+		return &InvalidError{"vitals", "needs a number from 0 on of one of " + vitalNames()}
 	case strings.Count(b.domain, ",") >= MaxDomains:
 		return &InvalidError{"domain", "can have at most " + strconv.Itoa(MaxDomains) + " sites"}
 	}

@@ -2,12 +2,14 @@ package ingest
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"turf/aggregate"
+	"turf/schema"
 )
 
 // bodyView is what a test compares of a body; a body itself cannot be printed.
@@ -15,6 +17,7 @@ type bodyView struct {
 	Name, URL, Referrer, Domain, Host string
 	Props                             string // "name=value name=value"
 	Passive, Hash, Engaged            bool
+	Vitals                            string // "name=value name=value"
 }
 
 func viewOf(b *body) bodyView {
@@ -22,8 +25,15 @@ func viewOf(b *body) bodyView {
 	for _, p := range b.props {
 		props = append(props, p.Name+"="+p.Value)
 	}
+	var vitals []string
+	for v, m := range b.vitals {
+		if m.Known {
+			vitals = append(vitals, fmt.Sprintf("%s=%d", schema.Vital(v), m.Value))
+		}
+	}
 	return bodyView{
 		b.name, b.url, b.referrer, b.domain, b.host, strings.Join(props, " "), b.passive, b.hash, b.engaged,
+		strings.Join(vitals, " "),
 	}
 }
 
@@ -82,6 +92,12 @@ func TestBody(t *testing.T) {
 		"referrer: null":               {in: `{+"r":null}`},
 		"referrer: number":             {in: `{+"r":1}`, bad: "referrer"},
 		"referrer: cut at 2000":        {in: `{+"r":"` + long(1999) + `é"}`, want: bodyView{Referrer: long(1999)}},
+		"vitals":                       {in: `{+"n":"vitals","vitals":{"lcp":1200.9}}`, want: bodyView{Name: "vitals", Vitals: "lcp=1200"}},
+		"vitals: other values":         {in: `{+"n":"vitals","vitals":{"lcp":-1,"cls":"3","x":1,"inp":null,"ttfb":0}}`, want: bodyView{Name: "vitals", Vitals: "ttfb=0"}},
+		"vitals: too large":            {in: `{+"n":"vitals","vitals":{"fcp":1e300,"cls":1e6}}`, want: bodyView{Name: "vitals", Vitals: "cls=10000 fcp=60000"}},
+		"vitals: none":                 {in: `{+"n":"vitals","vitals":{"lcp":"fast"}}`, bad: "vitals"},
+		"vitals: no object":            {in: `{+"n":"vitals","vitals":5,"p":{"lcp":"1"}}`, want: bodyView{Name: "vitals", Props: "lcp=1"}},
+		"vitals: of another event":     {in: `{+"n":"Signup","vitals":{"a":1}}`, want: bodyView{Name: "Signup"}},
 		"props: object":                {in: `{+"p":{"a":"b","n":1.50,"t":true,"f":false}}`, want: bodyView{Props: "a=b n=1.50 t=true f=false"}},
 		"props: long key":              {in: `{+"props":{"a":"b"}}`, want: bodyView{Props: "a=b"}},
 		"props: m and meta":            {in: `{+"m":{"a":"b"},"meta":{"c":"d"}}`, want: bodyView{Props: "c=d"}},

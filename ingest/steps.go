@@ -245,6 +245,10 @@ func (s *Steps) cleanEvent(h *hit) (DropReason, error) {
 		}
 		return Passed, nil
 	}
+	if ev.Kind == aggregate.Vitals {
+		ev.Vitals = h.body.vitals
+		return Passed, nil
+	}
 	for _, p := range h.body.props {
 		if name, value := cleanText(p.Name), cleanText(p.Value); name != "" && value != "" {
 			ev.Props = setProp(ev.Props, name, value)
@@ -263,7 +267,7 @@ func (s *Steps) cleanEvent(h *hit) (DropReason, error) {
 // findSource attributes the visit that the event may begin, and drops what says that it comes from where nobody comes
 // from.
 func (s *Steps) findSource(h *hit) (DropReason, error) {
-	if h.event.Kind == aggregate.Engagement {
+	if k := h.event.Kind; k == aggregate.Engagement || k == aggregate.Vitals {
 		return Passed, nil // it never begins one
 	}
 	v := &h.event.Values

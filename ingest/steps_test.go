@@ -124,6 +124,14 @@ func TestStepsKinds(t *testing.T) {
 				return ev.Values[schema.Source] == "" && ev.Values[schema.Channel] == ""
 			},
 		},
+		"vitals": {
+			body: body{name: "vitals", measured: true, vitals: [schema.NumVitals]aggregate.Measurement{schema.INP: {Known: true, Value: 9}}},
+			kind: aggregate.Vitals,
+			more: func(ev *aggregate.Event) bool {
+				return ev.Vitals[schema.INP].Value == 9 && ev.Values[schema.Path] == "/a" && ev.Values[schema.Source] == ""
+			},
+		},
+		"an event of the name": {body: body{name: "vitals"}, event: "vitals", kind: aggregate.Custom},
 		"outbound link": {
 			body:  body{name: "Outbound Link: Click", props: []aggregate.Prop{prop("url", "https://other.example/x?mail=a@b.c")}},
 			event: "Outbound Link: Click", kind: aggregate.Custom, props: []aggregate.Prop{prop("url", "https://other.example/x")},

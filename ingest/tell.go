@@ -59,6 +59,8 @@ func tellEvent(h *hit) string {
 		return "a page view"
 	case aggregate.Engagement:
 		return "engagement: goes on with a visit"
+	case aggregate.Vitals:
+		return "web vitals: how fast the page was" + tellVitals(h)
 	}
 	text := "the event " + h.event.Values[schema.EventName]
 	for _, p := range h.event.Props {
@@ -68,8 +70,11 @@ func tellEvent(h *hit) string {
 }
 
 func tellSource(h *hit) string {
-	if h.event.Kind == aggregate.Engagement {
+	switch h.event.Kind {
+	case aggregate.Engagement:
 		return "none: engagement begins no visit"
+	case aggregate.Vitals:
+		return "none: web vitals begin no visit"
 	}
 	return tellValues(h, "", schema.Channel, schema.Source, schema.Campaign, schema.Referrer,
 		schema.UTMSource, schema.UTMMedium, schema.UTMContent, schema.UTMTerm)

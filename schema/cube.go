@@ -74,6 +74,7 @@ const (
 	CubeSegmentPlaces
 	CubeSegmentDevices
 	CubeSegmentEvents
+	CubeVitals
 	numCubes
 )
 
@@ -180,6 +181,12 @@ var Cubes = []Cube{
 	segmentCube(CubeSegmentPlaces, "segment_places", Country),
 	segmentCube(CubeSegmentDevices, "segment_devices", Device, Browser, OS),
 	segmentCube(CubeSegmentEvents, "segment_events", EventName),
+	// The web vitals of page views. The cell with the bucket "" holds all measurements of its page, device and vital: it tells how
+	// many of them the k rule keeps from the histogram of a device.
+	{
+		ID: CubeVitals, Name: "vitals", Grain: Daily,
+		Dimensions: dims(Hostname, Path, Device, VitalName, Bucket), Guarded: dims(Device), Folded: dims(Hostname, Path, Device),
+	},
 }
 
 // segmentCube guards all its dimensions, see [Segment].
@@ -220,6 +227,8 @@ func (c *Cube) Keeps(m Metric) bool {
 	case c.HasAspect(FunnelAspect):
 		return m == Visitors
 	case c.HasAspect(NextAspect):
+		return m == Visitors || m == Events
+	case c.Has(VitalName):
 		return m == Visitors || m == Events
 	case info.HourOnly && c.Grain != Hourly:
 		return false

@@ -70,6 +70,8 @@ const (
 	NextPath
 	// SegmentKey is a segment's key ([Segment.Key]).
 	SegmentKey
+	// VitalName is the name of a [Vital].
+	VitalName
 	NumDimensions
 )
 
@@ -113,6 +115,7 @@ var Dimensions = [NumDimensions]DimensionInfo{
 	Step:           {"step", "step", FunnelAspect, false, MaxFunnelSteps},
 	NextPath:       {"next_path", "next page", NextAspect, false, 10_000},
 	SegmentKey:     {"segment", "segment", SegmentAspect, false, MaxSegmentsPerDay},
+	VitalName:      {"vital", "web vital", MeasureAspect, false, int(NumVitals)},
 }
 
 // String is the dimension's column name.

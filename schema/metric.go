@@ -5,7 +5,8 @@ type Metric uint8
 
 const (
 	// Visitors counts visitors whose first event of the site's day in this cell it is: the sum over a whole day's buckets is
-	// exact, the sum over a part of a day means nothing and is never asked.
+	// exact, the sum over a part of a day means nothing and is never asked. In the cube of vitals: whose first measurement of the day,
+	// of this page and vital, is in this cell.
 	Visitors Metric = iota
 	// VisitorsHour counts visitors who are new in this cell in this hour. Only in cubes of hours.
 	VisitorsHour
@@ -17,7 +18,7 @@ const (
 	// Pageviews counts page views, in the bucket of their own time.
 	Pageviews
 	// Events counts page views and custom events, in the bucket of their own time; in the cube of drops, requests; in that of transitions,
-	// how often it was gone from page to page.
+	// how often it was gone from page to page; in that of vitals, measurements.
 	Events
 	// Bounces is +1 when a visit begins and −1 when it stops being a bounce, both in the bucket of the visit's start. In cubes
 	// with a page: on the page the visit entered by.

@@ -130,6 +130,9 @@ func (b *bench) core() error {
 	// Tables grow now and then; that is less than one allocation in a hundred events.
 	b.atMost("core", "allocations an event", float64(after.Mallocs-before.Mallocs)/float64(n), "", 0.01)
 	b.add("core", fmt.Sprintf("counters that a group of %d events adds to, an event", groupEvents), float64(cells)/float64(n), "")
+	if err := b.guard(); err != nil {
+		return err
+	}
 	access, err := randomAccess(b.scaled(20_000_000))
 	b.add("core", "one random access to 64 MB of memory, to compare", access, "ns")
 	return err

@@ -42,13 +42,7 @@ func TestBrowserToDashboard(t *testing.T) {
 	shop := newShop(t, `<script defer data-domain="shop.test" src="`+server.url+`/js/turf.js"></script>`)
 
 	tab := browsertest.Open(t)
-	as := func(tab *browsertest.Tab) {
-		params := emulation.SetUserAgentOverrideParams{UserAgent: chrome} // or it says that it is headless: a robot
-		if _, err := chromedp.Call(tab.Context(), emulation.SetUserAgentOverride, params); err != nil {
-			t.Fatal(err)
-		}
-	}
-	as(tab)
+	asChrome(t, tab)
 	tab.Visit(shop + "/?utm_source=newsletter&utm_medium=email")
 	tab.Click("#pricing")
 	tab.Until(`document.querySelector('h1').textContent === '/pricing' && document.readyState === 'complete'`)
@@ -97,6 +91,45 @@ func TestBrowserToDashboard(t *testing.T) {
 		"site_id": "shop.test", "metrics": []string{"events"}, "date_range": "day",
 		"dimensions": []string{"event:name", "event:props:plan"}, "filters": []any{[]any{"is", "event:name", []string{"Purchase"}}},
 	}), rows{"Purchase|pro": {1}})
+}
+
+// asChrome takes from a browser what says that it is headless: a robot.
+func asChrome(t *testing.T, tab *browsertest.Tab) {
+	t.Helper()
+	params := emulation.SetUserAgentOverrideParams{UserAgent: chrome}
+	if _, err := chromedp.Call(tab.Context(), emulation.SetUserAgentOverride, params); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestVitalsToDashboard opens a page that tells how fast it was, and the dashboard shows it; it is no event, and a bounce stays one.
+func TestVitalsToDashboard(t *testing.T) {
+	in := install(t)
+	in.must(nil, "site", "add", "shop.test", "--timezone", quietZone())
+	server := in.serve()
+	shop := newShop(t, `<script defer data-domain="shop.test" src="`+server.url+`/js/turf.vitals.js"></script>`)
+	tab := browsertest.Open(t)
+	asChrome(t, tab)
+	tab.Visit(shop + "/pricing")
+	tab.Run(`await new Promise(requestAnimationFrame); await new Promise((done) => setTimeout(done, 100))`)
+	board := tab.Another() // which hides the page
+	board.Visit(server.url + "/shop.test?period=day")
+	board.Until(`document.querySelector('.vitals summary').innerText.match(/LCP [0-9.]+m?s .*CLS 0.0 .good/)`)
+	board.Click(".vitals summary")
+	board.Until(`document.querySelector('.vitals [data-value="/pricing"]')`)
+
+	key := in.key("shop.test")
+	ask := func(dimensions []string, metrics ...string) rows {
+		return server.query(key, map[string]any{"site_id": "shop.test", "metrics": metrics, "date_range": "day", "dimensions": dimensions})
+	}
+	compareRows(t, "measurements", ask([]string{"event:page"}, "lcp_views", "fcp_views", "ttfb_views", "cls_views"),
+		rows{"/pricing": {1, 1, 1, 1}})
+	compareRows(t, "one visitor's device is hidden", ask([]string{"visit:device"}, "lcp_views"), rows{"(other)": {1}})
+	compareRows(t, "visits", ask([]string{"visit:device"}, "visits", "events", "bounce_rate"), rows{"Desktop": {1, 1, 100}})
+	if events := ask([]string{"event:name"}, "events"); len(events) > 0 {
+		t.Errorf("counted as events: %v", events)
+	}
+	in.must(nil, "verify")
 }
 
 // notBlank looks at a picture of the page: it has a background, and more than a line of what is on it, all over.

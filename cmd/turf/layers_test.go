@@ -20,18 +20,23 @@ var edges = map[string][]string{
 	"aggregate/pipeline": {"aggregate", "aggregate/journal", "schema"},
 	"ingest":             {"aggregate", "ingest/tracker", "schema"},
 	"ingest/tracker":     {},
-	"ingest/importer":    {"ingest", "aggregate", "schema"},
-	"dashboard/stats":    {"schema"},
-	"dashboard/access":   {"schema"},
-	"dashboard/web":      {},
-	"dashboard":          {"dashboard/stats", "dashboard/access", "dashboard/web", "schema"},
+	// The opt-in path's script is served as the counting path's is.
+	"ingest/tracker/consent": {"ingest/tracker"},
+	"ingest/importer":        {"ingest", "aggregate", "schema"},
+	// The opt-in path shares the names of things with the counting path, and nothing that it knows of anybody.
+	"ingest/consent":    {"ingest", "schema"},
+	"dashboard/stats":   {"schema"},
+	"dashboard/reports": {"dashboard/stats", "schema"},
+	"dashboard/access":  {"schema"},
+	"dashboard/web":     {},
+	"dashboard":         {"dashboard/stats", "dashboard/reports", "dashboard/access", "dashboard/web", "schema"},
 	// Programs of the scripts.
 	"ingest/geoconvert":    {},
 	"dashboard/web/build":  {},
 	"ingest/tracker/build": {},
 	"cmd/bench": {
 		"schema", "schema/embedded", "schema/clickhouse", "aggregate", "aggregate/journal", "aggregate/pipeline", "ingest",
-		"dashboard/stats",
+		"dashboard/stats", "dashboard/reports",
 	},
 	// Helpers of tests. Nothing that ships imports them.
 	"schema/embedded/embeddedtest": {"schema/embedded"},
@@ -40,7 +45,7 @@ var edges = map[string][]string{
 	// The only place where parts meet.
 	"cmd/turf": {
 		"schema", "schema/embedded", "schema/clickhouse", "aggregate", "aggregate/journal", "aggregate/pipeline", "ingest",
-		"ingest/tracker", "ingest/importer", "dashboard", "dashboard/stats", "dashboard/access", "dashboard/web",
+		"ingest/tracker", "ingest/importer", "ingest/consent", "dashboard", "dashboard/stats", "dashboard/access", "dashboard/web",
 	},
 }
 
@@ -49,10 +54,11 @@ var owners = map[string][]string{
 	"github.com/ClickHouse/clickhouse-go/v2": {"schema/clickhouse", "schema/embedded", "schema/embedded/embeddedtest"},
 	"github.com/ClickHouse/ch-go":            {"schema/clickhouse", "schema/embedded"},
 	"github.com/ebitengine/purego":           {"schema/embedded"},
-	"github.com/labstack/echo/v4":            {"ingest", "dashboard", "cmd/turf", "cmd/bench"},
+	"github.com/labstack/echo/v4":            {"ingest", "ingest/consent", "dashboard", "cmd/turf", "cmd/bench"},
 	"github.com/oschwald/geoip2-golang":      {"ingest"},
 	"github.com/ua-parser/uap-go":            {"ingest"},
 	"github.com/dchest/siphash":              {"ingest"},
+	"golang.org/x/mod":                       {"ingest/consent"},
 	"github.com/spf13/cobra":                 {"cmd/turf"},
 }
 

@@ -99,6 +99,9 @@ var breaches = []breach{
 		v.row(schema.CubeEventDevices, 2, 0, "page\t/shop*", "Mobile", schema.Other, schema.Other)
 	}},
 	{"page, place", "P4", "cube page_places", func(v *verified) { v.row(schema.CubePagePlaces, 1, 0, "example.com", "/", "NL") }},
+	{"vital of a page, device", "P4", "cube vitals", func(v *verified) {
+		v.row(schema.CubeVitals, 2, 0, "example.com", "/", "Mobile", "lcp", "2048")
+	}},
 	{"source, device", "P4", "cube source_devices", func(v *verified) {
 		v.row(schema.CubeSourceDevices, 2, 0, "Direct", "", "", "Desktop", "Chrome", "Mac")
 	}},
@@ -194,6 +197,7 @@ func (v *verified) setUp() {
 	must(err)
 	v.row(schema.CubeTransitions, 3, 0, "/ok", "/enough")
 	v.row(schema.CubeSegmentPages, 3, 0, "0011223344556677", "example.com", "/")
+	v.row(schema.CubeVitals, 3, 0, "example.com", "/", "Mobile", "lcp", "")
 	v.row(schema.CubeEventPlaces, 1, 0, "Signup", schema.Other)
 	v.row(schema.CubeDrops, 1, time.Hour, "robot", "curl")
 }

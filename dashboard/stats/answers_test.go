@@ -29,7 +29,7 @@ func TestMain(m *testing.M) { embeddedtest.Main(m) }
 //	goal NAME event=…      of the site; or page=…, and with scroll=…, currency=… or since=… A name's space is written with _
 //	funnel NAME STEP…      of the site: a path or the name of an event, and window=SECONDS or since=…
 //	segment NAME SINCE FILTERS  of the site, as segments are declared; a name's space is written with _
-//	count DAY              then an event a line: TIME VISITOR view|do|engage WHAT [field=value…], counted by the core (k is 2)
+//	count DAY              then an event a line: TIME VISITOR view|do|engage|vitals WHAT [field=value…], counted by the core (k is 2)
 //	ask QUESTION           then ----, a line for each row, and what meta says
 //	follow NAME RANGE      asks for a funnel: then ----, a line for each step: visitors, dropoff, percentages, median, p90
 func TestAnswers(t *testing.T) { runScripts(t, "testdata/answers/*.txt", (*script).run) }
@@ -287,6 +287,8 @@ func (s *script) event(day schema.Day, loc *time.Location, line string) *aggrega
 		e.Values[schema.EventName], e.Values[schema.Path] = f[3], "/"
 	case "engage":
 		e.Kind = aggregate.Engagement
+	case "vitals":
+		e.Kind = aggregate.Vitals
 	}
 	for _, field := range f[4:] {
 		name, value, _ := strings.Cut(field, "=")
@@ -295,10 +297,13 @@ func (s *script) event(day schema.Day, loc *time.Location, line string) *aggrega
 			e.Props = append(e.Props, aggregate.Prop{Name: prop, Value: value})
 			continue
 		}
+		v := slices.IndexFunc(schema.Vitals[:], func(v schema.VitalInfo) bool { return v.Name == name })
 		d := slices.IndexFunc(schema.Dimensions[:], func(d schema.DimensionInfo) bool { return d.Column == name })
 		switch {
 		case slices.Contains([]string{"EUR", "USD", "JPY"}, name):
 			e.Revenue, _ = schema.ParseMoney(name, value)
+		case v >= 0:
+			e.Vitals[v] = aggregate.Measurement{Known: true, Value: n}
 		case name == "ms":
 			e.EngagedMS = n
 		case name == "scroll":

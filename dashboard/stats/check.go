@@ -29,6 +29,8 @@ type formula struct {
 	digits   int    // decimals of a ratio
 	// share is which part of the visits lies at or below the answer, of a percentile from a histogram; empty: it is none.
 	share string
+	// vital is what it is of, where it is of measurements.
+	vital schema.Vital
 }
 
 func sum(m schema.Metric) *formula { return &formula{num: m} }
@@ -96,6 +98,9 @@ func (p *plan) formula(m Metric) *formula {
 		m = Visitors
 	}
 	f := formulas[m][p.role]
+	if v, ok := vitalFormulas[m]; ok && p.role == vitalRole {
+		return v
+	}
 	if f == nil || p.interval != timeHour {
 		return f
 	}

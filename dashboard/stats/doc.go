@@ -17,6 +17,8 @@
 //	event           event:name, event:goal, event:props:*  visitors        visits   –                            events
 //	                (with event:page: where it happened)
 //	drop            drop:reason, drop:agent                –               –        –                            drops
+//	web vital       event:page, event:hostname,            –                –        –                            its metrics
+//	                visit:device
 //	visit           all others                             visitors        visits   of the visits                all but exit_rate
 //
 // # Time
@@ -80,6 +82,20 @@
 // scroll_depth the mean of the largest part that a visit saw. By the hour, both are about the visits that began in it. The
 // percentiles time_on_page_p50, _p75 and _p90 are read from a histogram with buckets that are at most a quarter wide, so they are
 // within an eighth of the true ones.
+//
+// # Web vitals
+//
+// Of each web vital (lcp, inp, cls, ttfb, fcp), our own: lcp_p50, lcp_p75 and lcp_p90 are percentiles over page views, in milliseconds
+// (cls as it is), and lcp_views is on how many page views it was measured. A page view is where it began, on its day, and each
+// counts, so page views of several pages add up. The percentiles are read from a histogram, as above: they are within an eighth of
+// the true ones, and more than 60 s, or a shift of 10, counts as that. A page is good when lcp_p75 is at most 2500, inp_p75 200,
+// cls_p75 0.1, ttfb_p75 800 and fcp_p75 1800, and poor above 4000, 500, 0.25, 1800 and 3000 (web.dev/articles/vitals); one that is
+// within an eighth of such a bound may be on its other side.
+//
+// They are kept by event:page, event:hostname, visit:device and day, and go with nothing else. By device, buckets of fewer than k
+// visitors a day are under (other), more of them at the ends than in the middle. What is missing is known, since all measurements
+// of a page and device are counted too: where it is more than a tenth of them the percentile is null, else its rank is off by at
+// most a tenth.
 //
 // # What is undefined
 //

@@ -121,6 +121,13 @@ func (p *plan) findCube(w *wants) (err error) {
 	if err := p.addSegment(w); err != nil {
 		return err
 	}
+	if isVital(p.query.Metrics[0]) {
+		p.role = vitalRole
+		p.warnDevices(w)
+	}
+	if err := w.addVitals(p.query.Metrics); err != nil {
+		return err
+	}
 	if err := w.addMeasure(p.query.Metrics, p.role); err != nil {
 		return err
 	}

@@ -129,7 +129,7 @@ func (c *comparison) plan(q Query, kind string) (all []*asked) {
 	q.Metrics = nil
 	plain, measured := &asked{Query: q, span: span, kind: kind}, &asked{Query: q, span: span, kind: kind}
 	for _, m := range allMetrics {
-		if m == Drops {
+		if m == Drops || isVital(m) { // of vitals: TestVitalsAgainstMeasurements
 			continue
 		}
 		q.Metrics = []Metric{m}

@@ -164,6 +164,9 @@ func (p *plan) metricColumn(w *writer, m Metric) string {
 		all := fmt.Sprintf("(SELECT %s %s)", total.sum(total.formula(Visitors).num), from)
 		return fmt.Sprintf("round(ifNotFinite(100 * %s / %s, nan), 2)", p.sum(f.num), all)
 	}
+	if p.role == vitalRole {
+		return f.vitalColumn()
+	}
 	if f.share != "" {
 		return percentileColumn(f.share)
 	}

@@ -34,11 +34,11 @@ const (
 	TimeOnPageP90 Metric = "time_on_page_p90"
 )
 
-var allMetrics = []Metric{
+var allMetrics = append([]Metric{
 	Visitors, Visits, Pageviews, ViewsPerVisit, BounceRate, VisitDuration, Events, Percentage, ExitRate, TimeOnPage, ScrollDepth,
 	ConversionRate, GroupConversionRate, TimeOnPageP50, TimeOnPageP75, TimeOnPageP90, Drops,
 	TotalRevenue, AverageRevenue,
-}
+}, vitalNames()...)
 
 func metricList() string {
 	names := make([]string, len(allMetrics))
@@ -58,12 +58,13 @@ const (
 	exitRole
 	eventRole
 	dropRole
+	vitalRole
 	numRoles
 )
 
 // String completes "… are not counted by".
 func (r role) String() string {
-	return [...]string{"visit", "page", "entry page", "exit page", "event", "dropped request"}[r]
+	return [...]string{"visit", "page", "entry page", "exit page", "event", "dropped request", "web vital"}[r]
 }
 
 // attribute is a dimension on the wire.

@@ -111,6 +111,12 @@ func metricOf(metric string, visitors float64) float64 {
 		return 75
 	case "conversion_rate":
 		return 2.5
+	case "lcp_p75":
+		return 1920
+	case "inp_p75":
+		return 240
+	case "cls_p75":
+		return 0.304
 	}
 	return visitors
 }
@@ -281,5 +287,14 @@ func (a *cannedAPI) askedFor(from, to string) bool {
 	return slices.ContainsFunc(a.questions, func(q question) bool {
 		days, _ := q.Range.([]any)
 		return len(days) == 2 && days[0] == from && days[1] == to
+	})
+}
+
+// askedMetric reports whether a question with this metric came in that had at least so many filters and, unless it is "", the dimension.
+func (a *cannedAPI) askedMetric(metric, dimension string, filters int) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.ContainsFunc(a.questions, func(q question) bool {
+		return slices.Contains(q.Metrics, metric) && len(q.Filters) >= filters && (dimension == "" || slices.Contains(q.Dimensions, dimension))
 	})
 }

@@ -90,6 +90,32 @@ func TestNextPages(t *testing.T) {
 	tb.until(`location.search === '?page=/signup' && document.querySelector('dialog .next-pages caption').innerText.endsWith('/signup')`)
 }
 
+// Web vitals are one line and, opened, a table by page. They are not asked for under filters by which they are not counted.
+func TestVitals(t *testing.T) {
+	api := &cannedAPI{signedIn: true}
+	tb := open(t, api.serve(t))
+	tb.visit("/example.com?page=/pricing&source=Google")
+	tb.until(`document.querySelectorAll('[data-panel=pages] .row').length === 9 && document.querySelector('.drops')`)
+	tb.until(`!document.querySelector('.vitals')`)
+	tb.visit("/example.com?page=/pricing")
+	tb.until(`document.querySelector('.vitals summary').innerText ===
+		'Web vitals: LCP 1.9s (good), INP 240ms (needs improvement), CLS 0.3 (poor)'`)
+	if api.askedMetric("lcp_p75", "event:page", 0) {
+		t.Error("the pages were asked for before they were opened")
+	}
+	tb.click(".vitals summary")
+	tb.until(`document.querySelector('.vitals [data-value="/docs"]').innerText.match(/300.*1.9s/s)`)
+	tb.click(`.vitals [data-value="/docs"] .pick`)
+	tb.until(`location.search === '?page=/docs'`)
+	tb.do(chromedp.EmulateViewport(360, 740))
+	tb.until(`innerWidth === 360 && document.documentElement.scrollWidth <= 360`)
+	if api.askedMetric("lcp_p75", "", 2) {
+		t.Error("they were asked for under a filter by which they are not counted")
+	}
+	tb.visit("/new.example")
+	tb.until(`document.querySelector('.tag') && !document.querySelector('.vitals')`)
+}
+
 func TestFunnelsAccessible(t *testing.T) {
 	axe, err := os.ReadFile("node_modules/axe-core/axe.min.js")
 	if err != nil {
@@ -105,6 +131,8 @@ func TestFunnelsAccessible(t *testing.T) {
 		tb.audit("next pages, "+theme, string(axe))
 		tb.visit("/example.com")
 		tb.until(`document.querySelector('[data-panel=funnels] .row')`)
-		tb.audit("funnels, "+theme, string(axe))
+		tb.click(".vitals summary")
+		tb.until(`document.querySelector('.vitals [data-value="/docs"]')`)
+		tb.audit("funnels and vitals, "+theme, string(axe))
 	}
 }

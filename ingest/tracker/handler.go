@@ -45,13 +45,14 @@ type variant struct {
 	text, gzip, brotli []byte
 }
 
-// handler serves the scripts. variants is guarded by mu; build makes sure that one script at a time is compressed.
+// handler serves scripts. variants is guarded by mu; build makes sure that one script at a time is compressed.
 type handler struct {
-	site     func(id string) (Options, bool)
-	parts    assembler
+	find     func(name string) (o any, perSite, ok bool)
+	text     func(o any) []byte
+	missing  string
 	build    sync.Mutex
 	mu       sync.RWMutex
-	variants map[Options]*variant
+	variants map[any]*variant // by their options
 }
 
 // Handler serves the tracking scripts; mount it for GET, HEAD (and OPTIONS) below a path such as /js/. Only the last
@@ -66,7 +67,17 @@ func Handler(site func(id string) (Options, bool)) http.Handler {
 	if site == nil {
 		site = func(string) (Options, bool) { return Options{}, false }
 	}
-	return &handler{site: site, parts: newAssembler(), variants: map[Options]*variant{}}
+	parts := newAssembler()
+	return Serve(func(name string) (any, bool, bool) { return found(resolve(name, site)) },
+		func(o any) []byte { return parts.script(o.(Options)) }, notFound)
+}
+
+func found(o Options, perSite, ok bool) (any, bool, bool) { return o, perSite, ok }
+
+// Serve is a handler of scripts, as Handler is, that others make: find gives what a script of that name is made of (o is
+// a key of a map; perSite: it depends on a site's settings), text makes it, and missing is the text of a 404.
+func Serve(find func(name string) (o any, perSite, ok bool), text func(o any) []byte, missing string) http.Handler {
+	return &handler{find: find, text: text, missing: missing, variants: map[any]*variant{}}
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -79,10 +90,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "only GET and HEAD are answered here", http.StatusMethodNotAllowed)
 		return
 	}
-	o, perSite, ok := resolve(path.Base(r.URL.Path), h.site)
+	o, perSite, ok := h.find(path.Base(r.URL.Path))
 	if !ok {
 		head.Set("Cache-Control", "no-cache")
-		http.Error(w, notFound, http.StatusNotFound)
+		http.Error(w, h.missing, http.StatusNotFound)
 		return
 	}
 	v := h.variant(o)
@@ -110,7 +121,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // variant finds a script, or makes it.
-func (h *handler) variant(o Options) *variant {
+func (h *handler) variant(o any) *variant {
 	if v := h.kept(o); v != nil {
 		return v
 	}
@@ -119,7 +130,7 @@ func (h *handler) variant(o Options) *variant {
 	if v := h.kept(o); v != nil {
 		return v
 	}
-	v := newVariant(h.parts.script(o))
+	v := newVariant(h.text(o))
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.variants) >= maxVariants {
@@ -129,7 +140,7 @@ func (h *handler) variant(o Options) *variant {
 	return v
 }
 
-func (h *handler) kept(o Options) *variant {
+func (h *handler) kept(o any) *variant {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return h.variants[o]

@@ -14,7 +14,7 @@ const smallWidthPx = 560;
 /** Steps that the vertical axis may take, by the kind of number. */
 const steps: Record<MetricInfo["kind"], number[] | undefined> = {
   count: [1, 2, 5].flatMap((n) => Array.from({ length: 12 }, (_, e) => n * 10 ** e)).sort((a, b) => a - b),
-  ratio: undefined,
+  ratio: undefined, milliseconds: undefined,
   percent: [5, 10, 20, 25, 50],
   seconds: [5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200],
 };

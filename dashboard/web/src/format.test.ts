@@ -44,6 +44,8 @@ test("values by kind", () => {
   assert.equal(fmt.value(metrics.visitors, null), "–");
   assert.equal(fmt.value(metrics.bounce_rate, 42), "42%");
   assert.equal(fmt.value(metrics.views_per_visit, 2.456), "2.46");
+  assert.equal(fmt.value(metrics.inp_p75, 999), "999ms");
+  assert.equal(fmt.value(metrics.lcp_p75, 2560), "2.6s");
 });
 
 test("stored values become words", () => {

@@ -15,6 +15,7 @@ const locale = localeOf(globalThis.navigator?.language);
 const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
 const ratio = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 2 });
+const tenths = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const percent = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
 
 /** Counts from here on are shortened ("1.2M") where there is little room. */
@@ -52,6 +53,8 @@ export function value(info: MetricInfo, n: number | null | undefined): string {
       return `${percent.format(n)}%`;
     case "seconds":
       return duration(n);
+    case "milliseconds":
+      return n < 1000 ? `${whole.format(n)}ms` : `${tenths.format(n / 1000)}s`;
   }
 }
 

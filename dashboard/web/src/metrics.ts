@@ -5,12 +5,12 @@ import { type Filter, has } from "./filters";
 
 export type Metric =
   | "visitors" | "visits" | "pageviews" | "views_per_visit" | "bounce_rate" | "visit_duration" | "events" | "exit_rate"
-  | "time_on_page" | "scroll_depth" | "conversion_rate" | "drops";
+  | "time_on_page" | "scroll_depth" | "conversion_rate" | "drops" | "lcp_views" | "lcp_p75" | "inp_p75" | "cls_p75";
 
 export interface MetricInfo {
   title: string;
   short: string; // column heading
-  kind: "count" | "ratio" | "percent" | "seconds";
+  kind: "count" | "ratio" | "percent" | "seconds" | "milliseconds";
   lessIsBetter?: boolean;
   help: string;
 }
@@ -43,6 +43,19 @@ export const metrics: Record<Metric, MetricInfo> = {
     title: "Conversion rate", short: "Converted", kind: "percent", help: "How many of all visitors reached the goal.",
   },
   drops: { title: "Not counted", short: "Requests", kind: "count", help: "Requests that were not counted." },
+  lcp_views: { title: "Measured page views", short: "Measured", kind: "count", help: "Page views of which the browser told." },
+  lcp_p75: {
+    title: "Largest contentful paint", short: "LCP", kind: "milliseconds", lessIsBetter: true,
+    help: "Until the largest thing was painted.",
+  },
+  inp_p75: {
+    title: "Interaction to next paint", short: "INP", kind: "milliseconds", lessIsBetter: true,
+    help: "From an interaction until something changed.",
+  },
+  cls_p75: {
+    title: "Cumulative layout shift", short: "CLS", kind: "ratio", lessIsBetter: true,
+    help: "How much of the page moved by itself.",
+  },
   exit_rate: { title: "Exit rate", short: "Exit rate", kind: "percent", help: "Exits here divided by views of this page." },
 };
 

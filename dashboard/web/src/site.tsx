@@ -16,6 +16,7 @@ import { panelsOf } from "./panels";
 import { type Span, spanBefore, spanOf } from "./period";
 import { Toolbar } from "./toolbar";
 import type { View } from "./url";
+import { Vitals } from "./vitals";
 
 /** How often the page looks whether something is new, in milliseconds. */
 const lookMs = 2500;
@@ -80,6 +81,7 @@ export function SitePage({ site, view, placeNote, combinations }: Props) {
         ))}
       </div>
       {site.funnels && <Funnels site={site} view={view} span={span} tick={live ? tick : 0} />}
+      <Vitals site={site.site} view={view} span={span} tick={live ? tick : 0} />
       <Drops site={site.site} span={span} tick={live ? tick : 0} />
     </main>
   );

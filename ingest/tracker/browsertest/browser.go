@@ -18,7 +18,8 @@ import (
 )
 
 const (
-	browserTimeout = 3 * time.Minute
+	// browserTimeout is how long a test may use one browser; each step has its own, shorter limit.
+	browserTimeout = 10 * time.Minute
 	// waitTimeout is how long anything awaited may take, on a busy machine.
 	waitTimeout = 30 * time.Second
 	// pollInterval is how often a condition in the page is looked at.

@@ -13,12 +13,27 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 )
 
-// clientsEdition is that of scripts/trackers.
-const clientsEdition = "trackers-2"
+// clientsEdition is that of scripts/trackers, managersEdition that of scripts/managers.
+const (
+	clientsEdition  = "trackers-2"
+	managersEdition = "managers-1"
+)
 
 // Clients is the folder in which scripts/trackers installed the npm packages that post events. The test is skipped
 // where it is missing.
 func Clients(t *testing.T) string {
+	t.Helper()
+	return installed(t, clientsEdition, "the npm packages that post events are not there; scripts/trackers fetches them")
+}
+
+// Managers is the folder in which scripts/managers installed consent managers from npm. The test is skipped where it is
+// missing.
+func Managers(t *testing.T) string {
+	t.Helper()
+	return installed(t, managersEdition, "the consent managers from npm are not there; scripts/managers fetches them")
+}
+
+func installed(t *testing.T, edition, missing string) string {
 	t.Helper()
 	cache := os.Getenv("XDG_CACHE_HOME")
 	if cache == "" {
@@ -28,9 +43,9 @@ func Clients(t *testing.T) string {
 		}
 		cache = filepath.Join(home, ".cache")
 	}
-	folder := filepath.Join(cache, "turf", clientsEdition)
+	folder := filepath.Join(cache, "turf", edition)
 	if _, err := os.Stat(folder); err != nil {
-		t.Skip("the npm packages that post events are not there; scripts/trackers fetches them")
+		t.Skip(missing)
 	}
 	return folder
 }

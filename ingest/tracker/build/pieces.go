@@ -16,12 +16,19 @@ import (
 )
 
 // source is the script's one source; partsFile and moduleFile are what is made of it. All are relative to
-// ingest/tracker.
+// ingest/tracker. consentSources are the files of the opt-in path's script, joined in the order of their names.
 const (
-	source     = "src/turf.ts"
-	partsFile  = "dist/parts.json"
-	moduleFile = "npm/turf.js"
+	source         = "src/turf.ts"
+	partsFile      = "dist/parts.json"
+	moduleFile     = "npm/turf.js"
+	consentSources = "consent/src/gate/*.ts"
+	consentFile    = "consent/dist/parts.json"
+	measureSource  = "consent/src/measure.ts"
+	measureFile    = "consent/dist/measure.js"
 )
+
+// consentFlavour is the only one of the opt-in path's script.
+const consentFlavour = "consent"
 
 // flavours are the forms of the script that are minified apart, because they differ inside expressions.
 var flavours = []string{"turf", "legacy", "init"}
@@ -52,18 +59,64 @@ func build(dir string) (map[string][]byte, error) {
 			return nil, fmt.Errorf("%s: %w", flavour, err)
 		}
 	}
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", " ")
-	if err := enc.Encode(all); err != nil {
-		return nil, fmt.Errorf("write the pieces: %w", err)
+	parts, err := encode(all)
+	if err != nil {
+		return nil, err
 	}
 	module, err := pieces(string(text), moduleFlavour)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", moduleFlavour, err)
 	}
-	return map[string][]byte{partsFile: out.Bytes(), moduleFile: []byte(assemble(module, moduleParts) + "\n")}, nil
+	joined, err := join(dir)
+	if err != nil {
+		return nil, err
+	}
+	consent, err := pieces(joined, consentFlavour)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", consentFlavour, err)
+	}
+	consentParts, err := encode(consent)
+	if err != nil {
+		return nil, err
+	}
+	if text, err = os.ReadFile(filepath.Join(dir, filepath.FromSlash(measureSource))); err != nil {
+		return nil, fmt.Errorf("read the source: %w", err)
+	}
+	measure, err := minify(string(text), moduleFlavour)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", measureSource, err)
+	}
+	return map[string][]byte{
+		partsFile: parts, consentFile: consentParts, measureFile: []byte(measure + "\n"), moduleFile: []byte(assemble(module, moduleParts) + "\n"),
+	}, nil
+}
+
+// join is the source of the opt-in path's script.
+func join(dir string) (string, error) {
+	names, err := filepath.Glob(filepath.Join(dir, filepath.FromSlash(consentSources))) // sorted
+	if err != nil {
+		return "", fmt.Errorf("look for %s: %w", consentSources, err)
+	}
+	var out strings.Builder
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return "", fmt.Errorf("read the opt-in path's source: %w", err)
+		}
+		out.Write(text)
+	}
+	return out.String(), nil
+}
+
+func encode(pieces any) ([]byte, error) {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", " ")
+	if err := enc.Encode(pieces); err != nil {
+		return nil, fmt.Errorf("write the pieces: %w", err)
+	}
+	return out.Bytes(), nil
 }
 
 // marker stands between two pieces while the script is minified: a statement that the minifier neither moves, joins
@@ -106,7 +159,11 @@ func pieces(text, flavour string) ([]Piece, error) {
 	var out []Piece
 	if flavour != moduleFlavour {
 		// A script that runs twice on a page counts once.
-		out = append(out, Piece{If: []string{"once"}, Text: "window." + global(flavour) + "?.l||"})
+		ran := "?.l||"
+		if flavour == consentFlavour {
+			ran = "?.end||"
+		}
+		out = append(out, Piece{If: []string{"once"}, Text: "window." + global(flavour) + ran})
 	}
 	for i, t := range texts {
 		if n := len(out); n > 0 && slices.Equal(out[n-1].If, m.conditions[i]) {

@@ -592,7 +592,7 @@ on(
 //#if vitals
 /**
  * How fast the page was: LCP, FCP, TTFB and INP in milliseconds, CLS in thousandths. They are sent once, when the page is
- * first hidden. INP is the 98th percentile of the interactions, CLS the worst five seconds without a second's pause.
+ * first hidden, for the page that was loaded. INP is the 98th percentile of the interactions, CLS the worst five seconds without a second's pause.
  */
 let vitals: Record<string, number> = {}
 /** The longest interactions, the longest first, and the number of all of them. */
@@ -610,11 +610,11 @@ let observe = (type: string, seen: (entry: any) => void) => {
 }
 /** A page made before it was shown (prerendered) begins when it is shown. */
 let time = (at: number) => Math.max(0, Math.round(at - (vitals.start || 0)))
-let rate = () => {
+let rate = (url: string) => {
   let { start, ...seen } = vitals
   let worst = slowest[Math.min(slowest.length - 1, (interactions / 50) | 0)]
   if (worst) seen.inp = Math.round(worst.duration)
-  if (Object.keys(seen).length) event('vitals', { props: seen, interactive: false })
+  if (Object.keys(seen).length) send('vitals', url, { vitals: seen })
 }
 let watch = () => {
   observe('navigation', (e) => {
@@ -651,7 +651,11 @@ let watch = () => {
       slowest.sort((a, b) => b.duration - a.duration).splice(10)
     }
   })
-  on('visibilitychange', rate, { once: true })
+  let url = loc.href.split('#')[0]!
+  //#if hash|init|npm
+  if (!INIT || config.hashBasedRouting) url = loc.href
+  //#end
+  on('visibilitychange', () => rate(url), { once: true })
 }
 //#end
 
