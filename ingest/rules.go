@@ -244,6 +244,9 @@ func (s *Steps) script(id string) (tracker.Options, bool) {
 		return tracker.Options{}, false
 	}
 	o := tracker.Options{Parts: tracker.Default, Domain: site.Domain}
+	if s.geo == nil {
+		o.Parts |= tracker.Timezone // findPlace has nothing else; Strict takes it away
+	}
 	if r != nil {
 		o.Parts |= r.parts
 		if r.strict {

@@ -227,9 +227,36 @@ func TestScriptOfSettings(t *testing.T) {
 	if text := has(nil, "/js/turf-EXAMPLE.com.js"); !strings.Contains(text, `"example.com"`) {
 		t.Errorf("a tag without data-domain counts for the page's host: %.300s", text)
 	}
-	strict := has(&schema.Settings{Profile: "strict"}, "/js/turf-example.com.js")
+	strict := has(&schema.Settings{Profile: "strict", ScriptParts: []string{"timezone", "screen"}}, "/js/turf-example.com.js")
+	if strings.Contains(strict, "timeZone") || strings.Contains(strict, "screen") {
+		t.Error("the strict profile's script reads the time zone or the screen")
+	}
 	if strings.Contains(strict, "localStorage") || !strings.Contains(has(nil, "/js/turf-example.com.js"), "localStorage") {
 		t.Error("the strict profile's script stores something")
+	}
+}
+
+// A site's own script tells the time zone where that is all that tells the country: without a database of places.
+func TestScriptTellsTimezone(t *testing.T) {
+	geo := openGeo(t, writeGeo(t, geoFile(t, "GeoLite2-Country", 6, networks{"81.2.69.0/24": countryRecord("GB")})))
+	for _, tt := range []struct {
+		geo      *Geo
+		settings *schema.Settings
+		want     bool
+	}{
+		{nil, nil, true},
+		{nil, &schema.Settings{ScriptParts: []string{"404"}}, true},
+		{nil, &schema.Settings{Profile: schema.ProfileStrict}, false},
+		{geo, nil, false},
+		{geo, &schema.Settings{ScriptParts: []string{"404"}}, false},
+		{geo, &schema.Settings{ScriptParts: []string{"timezone"}}, true},
+	} {
+		s := newServer(t, func(c *Config) { c.Sites, c.Geo = sitesWith(tt.settings), tt.geo })
+		for _, name := range []string{"/js/turf-example.com.js", "/js/pa-example.com.js"} {
+			if r := s.do(t, http.MethodGet, name, ""); strings.Contains(r.body, "timeZone") != tt.want {
+				t.Errorf("%s with a database %t, settings %+v: %d, want the time zone told: %t", name, tt.geo != nil, tt.settings, r.status, tt.want)
+			}
+		}
 	}
 }
 

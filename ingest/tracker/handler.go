@@ -34,7 +34,7 @@ const (
   plausible.js script.js analytics.js p.js  for tags of Plausible, also script.<part>[.<part>…].js
   pa-<id>.js                              for plausible.init(…)
 The parts, in any order: hash outbound-links exclusions compat local manual file-downloads pageview-props tagged-events
-revenue pageleave form-submissions 404 clicks mask vitals strict
+revenue pageleave form-submissions 404 clicks mask vitals timezone screen strict
 `
 )
 

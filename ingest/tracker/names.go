@@ -17,6 +17,7 @@ var extensions = map[string]Part{
 	"file-downloads": Downloads, "pageview-props": Props, "tagged-events": Tagged, "revenue": 0, "pageleave": Engagement,
 	// Ours.
 	"form-submissions": Forms, "404": NotFound, "clicks": Clicks, "mask": Mask, "vitals": Vitals, "strict": Strict,
+	"timezone": Timezone, "screen": Screen,
 }
 
 // bases are what a script's name may begin with, and what that alone stands for.

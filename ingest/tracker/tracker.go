@@ -60,13 +60,17 @@ const (
 	// DNT sends nothing where the browser says Do Not Track.
 	DNT
 	// Strict stores nothing in the browser and reads nothing from it but the address and the referrer: no engagement,
-	// no flag of a visitor who objects (turf.optOut() then holds for the page), no look at GPC and DNT (the server
+	// no time zone, no screen, no flag of a visitor who objects (turf.optOut() then holds for the page), no look at GPC and DNT (the server
 	// sees both).
 	Strict
 	// Once keeps a second tag on the page, or a tag that runs again, from counting again.
 	Once
 	// Vitals sends how fast the page was: LCP, INP, CLS, TTFB, FCP.
 	Vitals
+	// Timezone sends the browser's time zone with page views: the country is told from it where there is no database of places.
+	Timezone
+	// Screen sends the width of the screen with page views.
+	Screen
 	numParts = iota
 )
 
@@ -74,13 +78,13 @@ const (
 const Default = Engagement | OptOut | GPC | DNT | Once
 
 // strictWithout are the parts that read what the browser knows beside the address and the referrer.
-const strictWithout = Engagement | GPC | DNT | NotFound | Vitals
+const strictWithout = Engagement | GPC | DNT | NotFound | Vitals | Timezone | Screen
 
 // conditions are the parts' names in the source, by their bit.
 var conditions = [numParts]string{
 	"engagement", "hash", "local", "manual", "compat", "exclusions", "mask", "props", "outbound", "downloads",
 	"forms", "notfound",
-	"tagged", "clicks", "optout", "gpc", "dnt", "strict", "once", "vitals",
+	"tagged", "clicks", "optout", "gpc", "dnt", "strict", "once", "vitals", "timezone", "screen",
 }
 
 // Flavour is whose tag the script is for.

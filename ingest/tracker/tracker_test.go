@@ -112,6 +112,7 @@ func TestNames(t *testing.T) {
 	}{
 		{"turf.js", true, false, Options{Parts: Default}},
 		{"turf.404.vitals.js", true, false, Options{Parts: Default | NotFound | Vitals}},
+		{"turf.timezone.screen.js", true, false, Options{Parts: Default | Timezone | Screen}},
 		{"turf-example.com.js", true, true, Options{Parts: Hash, Domain: "example.com"}},
 		{"turf-unknown.com.js", false, true, Options{}},
 		{"pa-known.js", true, true, Options{Flavour: PlausibleInit, Parts: Hash, Domain: "example.com"}},
@@ -333,6 +334,7 @@ func TestSizes(t *testing.T) {
 			1900, "",
 		},
 		{"web vitals, apart", Options{Parts: Default | Vitals}, 1600, ""},
+		{"time zone and screen", Options{Parts: Default | Timezone | Screen}, 1050, ""},
 		{"strict", Options{Parts: Default | Strict}, 800, ""},
 		{"script.js", Options{Flavour: Plausible, Parts: legacyParts}, 1150, "Plausible 0.8–1.8 KB"},
 		{"pa-….js", Options{Flavour: PlausibleInit, Parts: initParts}, 2000, ""},

@@ -72,6 +72,8 @@ interface Fields {
   h?: number
   sd?: number
   e?: number
+  tz?: string
+  w?: number
 }
 
 interface Body extends Fields {
@@ -207,6 +209,17 @@ let send = (
   done?: Done,
   //#end
 ): unknown => {
+  //#if timezone|screen
+  // Nothing is read of the browser of a visitor who objects.
+  if (n == 'pageview' && !ignored()) {
+    //#if timezone
+    fields.tz = Intl.DateTimeFormat().resolvedOptions().timeZone
+    //#end
+    //#if screen
+    fields.w = screen.width
+    //#end
+  }
+  //#end
   if (!ignored()) {
     let sent = fetch(endpoint, {
       body: JSON.stringify({ n, u, d: domain, ...fields }),
