@@ -20,6 +20,7 @@ func tourist(d *Day, n, page int, kind Kind) *Event {
 	v := &ev.Values
 	v[schema.Hostname], v[schema.Path] = "example.com", "/"+strconv.Itoa(page)
 	v[schema.Country], v[schema.Device], v[schema.Source] = "NL", "Mobile", "Google"
+	v[schema.Language], v[schema.ScreenWidth] = "l"+strconv.Itoa(n/3%20), schema.ScreenClass(int64(n/7%8)*340+1)
 	return ev
 }
 

@@ -75,8 +75,8 @@ func (d *Day) checkClock() error {
 func (d *Day) checkRecords() error {
 	asSource, asAttrs := make([]bool, d.len(tuplesSection)), make([]bool, d.len(tuplesSection))
 	for i := range asSource {
-		t := d.loadTuple(uint32(i))
-		asSource[i], asAttrs[i] = d.known(sourceDims[:], t[:]), d.known(attrDims[:], t[:])
+		t, a := d.loadTuple(uint32(i)), d.loadAttrs(uint32(i))
+		asSource[i], asAttrs[i] = d.known(sourceDims[:], t[:]), d.known(attrDims[:], a[:])
 	}
 	n := uint32(len(asSource))
 	pageDims := [2]schema.Dimension{schema.Hostname, schema.Path}

@@ -41,7 +41,7 @@ type Config struct {
 // The memory begins with a header of headerBytes; numbers are little-endian.
 const (
 	headerBytes  = 8192
-	magic        = 0x3359_4144_4652_5554 // "TURFDAY3"
+	magic        = 0x3459_4144_4652_5554 // "TURFDAY4"
 	magicAt      = 0
 	siteAt       = 8
 	dayAt        = 12
@@ -384,6 +384,11 @@ func (d *Day) tuple(t *tuple) uint32 {
 func (d *Day) loadTuple(i uint32) (t tuple) {
 	t.load(d.record(tuplesSection, int(i)))
 	return t
+}
+
+func (d *Day) loadAttrs(i uint32) attrs {
+	t := d.loadTuple(i)
+	return t.attrs()
 }
 
 // find is the number of the visitor's record, or −1.

@@ -13,7 +13,7 @@ func values(w ...word) (v [schema.MaxCubeDimensions]word) {
 }
 
 // visitCells are the cells of the visit: its source, place and device, alone and crossed.
-func (s *step) visitCells() [13]packed {
+func (s *step) visitCells() [15]packed {
 	src, at := &s.source, &s.attrs
 	return [...]packed{
 		pack(schema.CubeTraffic, 0, 0, 0, 0, 0, 0),
@@ -26,6 +26,8 @@ func (s *step) visitCells() [13]packed {
 		pack(schema.CubeDevices, at[3], at[4], at[6], 0, 0, 0),
 		pack(schema.CubeBrowsers, at[4], at[5], 0, 0, 0, 0),
 		pack(schema.CubeSystems, at[6], at[7], 0, 0, 0, 0),
+		pack(schema.CubeLanguages, at[8], 0, 0, 0, 0, 0),
+		pack(schema.CubeScreens, at[9], 0, 0, 0, 0, 0),
 		pack(schema.CubeSourcePlaces, src[0], src[1], src[2], at[0], 0, 0),
 		pack(schema.CubeSourceDevices, src[0], src[1], src[2], at[3], at[4], at[6]),
 		pack(schema.CubePlaceDevices, at[0], at[3], at[4], at[6], 0, 0),

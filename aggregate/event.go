@@ -46,7 +46,8 @@ type Event struct {
 	EngagedMS int64
 	// Vitals, of an event of that kind, are what was measured; more than the largest number of a vital counts as that.
 	Vitals [schema.NumVitals]Measurement
-	// Values are the dimensions, clean (schema.CleanValue), "" where there is none. Prop and PropValue are not used: see Props.
+	// Values are the dimensions, clean (schema.CleanValue), "" where there is none, and schema.Other for a language that has no name
+	// here. Prop and PropValue are not used: see Props.
 	// The source's dimensions count for the event that begins a visit, place and device for the one that begins the visitor's
 	// day, and are ignored in later ones.
 	Values [schema.NumDimensions]string

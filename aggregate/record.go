@@ -17,19 +17,39 @@ const (
 // page is a hostname and a path.
 type page struct{ host, path word }
 
-// tuple is the words of a source (sourceDims) or of a place and device (attrDims).
+// tuple is the words of a source (sourceDims), or those of a place and device in as little room (see attrs).
 type tuple [8]word
+
+// attrs are the words of a place and device (attrDims).
+type attrs [10]word
 
 var (
 	sourceDims = [8]schema.Dimension{
 		schema.Channel, schema.Source, schema.Campaign, schema.Referrer,
 		schema.UTMSource, schema.UTMMedium, schema.UTMContent, schema.UTMTerm,
 	}
-	attrDims = [8]schema.Dimension{
+	attrDims = [10]schema.Dimension{
 		schema.Country, schema.Region, schema.City, schema.Device,
 		schema.Browser, schema.BrowserVersion, schema.OS, schema.OSVersion,
+		schema.Language, schema.ScreenWidth,
 	}
 )
+
+// maxShortWord is the largest word of the dimensions that share one of a tuple's words with another: device and screen, browser and
+// system. They have so few values a day.
+const maxShortWord = 0xff
+
+// pack makes a tuple of the attributes, which takes no more room than a source.
+func (a *attrs) pack() tuple {
+	return tuple{a[0], a[1], a[2], a[3] | a[9]<<8, a[4] | a[6]<<8, a[5], a[7], a[8]}
+}
+
+func (t *tuple) attrs() attrs {
+	return attrs{
+		t[0], t[1], t[2], t[3] & maxShortWord, t[4] & maxShortWord, t[5], t[4] >> 8, t[6],
+		t[7], t[3] >> 8,
+	}
+}
 
 const tupleBytes = 16
 

@@ -234,6 +234,7 @@ var shorthands = map[string][]schema.Dimension{
 	"from": {schema.Channel, schema.Source, schema.Campaign, schema.Referrer},
 	"on":   {schema.Device, schema.Browser, schema.BrowserVersion, schema.OS, schema.OSVersion},
 	"page": {schema.Path},
+	"with": {schema.Language, schema.ScreenWidth},
 }
 
 func (s *script) option(ev *aggregate.Event, o string) {
@@ -387,8 +388,8 @@ var sharedTotals = []struct {
 		schema.CubeTraffic,
 		[]schema.CubeID{
 			schema.CubeSources, schema.CubeReferrers, schema.CubeCampaigns, schema.CubeCountries, schema.CubeRegions,
-			schema.CubePlaces, schema.CubeDevices, schema.CubeBrowsers, schema.CubeSystems, schema.CubeSourcePlaces,
-			schema.CubeSourceDevices, schema.CubePlaceDevices,
+			schema.CubePlaces, schema.CubeDevices, schema.CubeBrowsers, schema.CubeSystems, schema.CubeLanguages,
+			schema.CubeScreens, schema.CubeSourcePlaces, schema.CubeSourceDevices, schema.CubePlaceDevices,
 		},
 		[]schema.Metric{schema.Visits, schema.Pageviews, schema.Events, schema.Bounces, schema.Duration},
 	},

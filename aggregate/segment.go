@@ -99,6 +99,8 @@ func newSegmentLeaf(test *schema.SegmentTest, prop string) segmentLeaf {
 		if sourceDims[i] == test.Dimension {
 			l.from, l.at = fromSource, i
 		}
+	}
+	for i := range attrDims {
 		if attrDims[i] == test.Dimension {
 			l.from, l.at = fromAttrs, i
 		}

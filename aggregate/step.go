@@ -32,7 +32,7 @@ const (
 const (
 	maxSeenStep  = 20 + 2*MaxProps
 	maxWordStep  = (int(schema.NumDimensions) + 2*MaxProps) * (wordHeader + schema.MaxValueBytes)
-	maxCellsStep = 60 + 2*MaxProps
+	maxCellsStep = 62 + 2*MaxProps
 	maxPagesStep = 2
 	maxUndoStep  = 2 + 2*maxCellsStep + maxPagesStep
 )
@@ -56,7 +56,7 @@ type step struct {
 	now             int64
 	hour            int
 	source, first   tuple // of the visit, of the day's first visit
-	attrs           tuple
+	attrs           attrs
 	page            page
 	isView, isEvent bool
 	in              segments // of the event
@@ -164,7 +164,7 @@ func (s *step) count(since int64) {
 	} else {
 		s.source, s.first = s.d.loadTuple(s.v.source), s.d.loadTuple(s.v.firstSource)
 	}
-	s.attrs = s.d.loadTuple(s.v.attrs)
+	s.attrs = s.d.loadAttrs(s.v.attrs)
 	s.goOn(since)
 	s.findSegments()
 	s.countVisit()
@@ -187,16 +187,18 @@ func (s *step) count(since int64) {
 	s.countFunnels()
 }
 
-func (s *step) words(dims *[8]schema.Dimension) (t tuple) {
+// words numbers the event's values of the dimensions.
+func (s *step) words(dims []schema.Dimension, words []word) {
 	for i, dim := range dims {
-		t[i] = s.d.word(dim, s.ev.Values[dim])
+		words[i] = s.d.word(dim, s.ev.Values[dim])
 	}
-	return t
 }
 
 func (s *step) beginVisitor() {
-	attrs := s.words(&attrDims)
-	s.v = visitor{key: s.ev.Visitor, attrs: s.d.tuple(&attrs)}
+	var a attrs
+	s.words(attrDims[:], a[:])
+	t := a.pack()
+	s.v = visitor{key: s.ev.Visitor, attrs: s.d.tuple(&t)}
 }
 
 // nextSlot opens a new slot for a new visit or a new hour.
@@ -223,7 +225,7 @@ func (s *step) beginVisit() {
 		s.d.see(s.hash(seenExit, s.pageValue(v.exit), 0))
 		s.d.see(s.hash(seenExitFrom, s.pageValue(v.exit), sourceValue(&before)))
 	}
-	s.source = s.words(&sourceDims)
+	s.words(sourceDims[:], s.source[:])
 	v.source = s.d.tuple(&s.source)
 	if v.visits == 0 {
 		v.firstSource = v.source

@@ -23,7 +23,7 @@ func (s *step) countVitals() {
 	if newest < 0 {
 		return
 	}
-	s.attrs = d.loadTuple(s.v.attrs)
+	s.attrs = d.loadAttrs(s.v.attrs)
 	device, had := s.attrs[3], measured
 	for v := range schema.NumVitals {
 		m := &ev.Vitals[v]

@@ -64,6 +64,8 @@ type body struct {
 	webdriver bool
 	// zone is the browser's time zone, such as Europe/Amsterdam. It is only looked at where there is no database of places.
 	zone string
+	// screen is the class of the screen's width.
+	screen string
 	// revenue is the zero value where there is none that is valid.
 	revenue schema.Money
 	// keyed: the sender has an ingest key, so that it is believed about its visitor: address and agent.
@@ -97,7 +99,7 @@ var keys = map[string]func(b *body, j *jsonReader) error{
 	"m": (*body).readProps, "meta": (*body).readProps,
 	"i": (*body).readInteractive, "interactive": (*body).readInteractive,
 	"h": (*body).readHash, "hashMode": (*body).readHash,
-	"webdriver": (*body).readWebdriver, "tz": (*body).readZone, "vitals": (*body).readVitals,
+	"webdriver": (*body).readWebdriver, "tz": (*body).readZone, "w": (*body).readScreen, "vitals": (*body).readVitals,
 	"sd": (*body).readScroll, "e": (*body).readEngaged,
 	"$": (*body).readRevenue, "revenue": (*body).readRevenue,
 	"ip": (*body).readAddress, "ua": (*body).readAgent, "user_agent": (*body).readAgent,
@@ -252,6 +254,13 @@ func (b *body) readZone(j *jsonReader) error {
 	if isString {
 		b.zone = text
 	}
+	return err
+}
+
+// readScreen reads the width of the screen, in CSS pixels, and keeps its class; what is no number from 1 on has none.
+func (b *body) readScreen(j *jsonReader) error {
+	n, _, err := j.number()
+	b.screen = schema.ScreenClass(int64(min(n, math.MaxInt32)))
 	return err
 }
 

@@ -53,7 +53,7 @@ func TestBody(t *testing.T) {
 			in:   `{"name":"Signup","url":"https://a.example/x","domain":"b.example","referrer":"https://c.example/"}`,
 			want: bodyView{Name: "Signup", URL: "https://a.example/x", Domain: "b.example", Host: "a.example", Referrer: "https://c.example/"},
 		},
-		"unknown keys":                 {in: `{+"w":1440,"v":31,"future":{"a":[1,{"b":null}]},"x":"y"}`},
+		"unknown keys":                 {in: `{+"wd":1440,"v":31,"future":{"a":[1,{"b":null}]},"x":"y"}`},
 		"white space":                  {in: " {+\n\t \"w\" : 1 }\r\n "},
 		"escapes":                      {in: `{+"r":"https:\/\/x.example\/\u00e9\ud83d\ude00\n"}`, want: bodyView{Referrer: "https://x.example/é😀\n"}},
 		"half a surrogate":             {in: `{+"r":"a\ud83db"}`, want: bodyView{Referrer: "a\uFFFDb"}},

@@ -45,7 +45,7 @@ func testSameEvent(t *testing.T) {
 			`{"name":"Buy","url":"https://example.com/a","domain":"example.com","referrer":"https://t.co/","props":{"plan":"pro","n":2}}`,
 			`{"name":"Buy","u":"https://example.com/a","d":"example.com","r":"https://t.co/","meta":{"plan":"pro","n":"2"}}`,
 			`{"n":"Buy","u":"https://example.com/a","d":"example.com","r":"https://t.co/","p":"{\"plan\":\"pro\",\"n\":2}"}`,
-			`{"n":"Buy","u":"https://example.com/a","d":"example.com","r":"https://t.co/","w":1440,"v":31,"m":"{\"plan\":\"pro\",\"n\":2}","later":[{}]}`,
+			`{"n":"Buy","u":"https://example.com/a","d":"example.com","r":"https://t.co/","wd":1440,"v":31,"m":"{\"plan\":\"pro\",\"n\":2}","later":[{}]}`,
 		} {
 			ev := s.acceptOne(t, body, "Content-Type: "+contentType)
 			if first == nil {

@@ -67,9 +67,11 @@ type Steps struct {
 	geo     *Geo
 	zones   zones
 	sources *Sources
-	counter Counter // nil where hits bring their salt
-	rules   rulesCache
-	centres *Networks // those of data centres
+	// languages are those that are named.
+	languages languages
+	counter   Counter // nil where hits bring their salt
+	rules     rulesCache
+	centres   *Networks // those of data centres
 	// rate holds visitors to a rate of page views; nil where hits do not come as they happen.
 	rate *limiter
 }
@@ -114,7 +116,9 @@ func NewSteps(
 	if err != nil {
 		return nil, err
 	}
-	return &Steps{sites: sites, agents: agents, geo: geo, zones: zones, centres: centres, sources: sources}, nil
+	return &Steps{
+		sites: sites, agents: agents, geo: geo, zones: zones, centres: centres, sources: sources, languages: newLanguages(),
+	}, nil
 }
 
 // run takes a hit through all steps, or to the one that drops it. The event is good only when it passed.
@@ -200,11 +204,16 @@ func (s *Steps) findPlace(h *hit) (DropReason, error) {
 	return Passed, nil
 }
 
-// nameDevice takes over what the user agent says of browser, system and device.
+// nameDevice takes over what the user agent says of browser, system and device, the first of the languages that the browser asks for,
+// which every request tells, and the class of the screen, unless the site reads nothing from its visitors' browsers.
 func (s *Steps) nameDevice(h *hit) (DropReason, error) {
 	a, v := &h.agent, &h.event.Values
 	v[schema.Device], v[schema.Browser], v[schema.OS] = a.Device, a.Browser, a.OS
 	v[schema.BrowserVersion], v[schema.OSVersion] = a.BrowserVersion, a.OSVersion
+	v[schema.Language] = s.languages.first(h.client.id().signals.AcceptLanguage)
+	if h.rules == nil || !h.rules.strict {
+		v[schema.ScreenWidth] = h.body.screen
+	}
 	return Passed, nil
 }
 

@@ -48,7 +48,8 @@ func tellPlace(h *hit) string {
 }
 
 func tellDevice(h *hit) string {
-	return tellValues(h, "not known", schema.Device, schema.Browser, schema.BrowserVersion, schema.OS, schema.OSVersion)
+	return tellValues(h, "not known", schema.Device, schema.Browser, schema.BrowserVersion, schema.OS, schema.OSVersion,
+		schema.Language, schema.ScreenWidth)
 }
 
 func tellPage(h *hit) string { return h.event.Values[schema.Hostname] + h.event.Values[schema.Path] }

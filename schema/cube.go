@@ -75,6 +75,8 @@ const (
 	CubeSegmentDevices
 	CubeSegmentEvents
 	CubeVitals
+	CubeLanguages
+	CubeScreens
 	numCubes
 )
 
@@ -186,6 +188,11 @@ var Cubes = []Cube{
 	{
 		ID: CubeVitals, Name: "vitals", Grain: Daily,
 		Dimensions: dims(Hostname, Path, Device, VitalName, Bucket), Guarded: dims(Device), Folded: dims(Hostname, Path, Device),
+	},
+	{ID: CubeLanguages, Name: "languages", Grain: Daily, Dimensions: dims(Language), Guarded: dims(Language), Folded: dims(Language)},
+	{
+		ID: CubeScreens, Name: "screens", Grain: Daily,
+		Dimensions: dims(ScreenWidth), Guarded: dims(ScreenWidth), Folded: dims(ScreenWidth),
 	},
 }
 

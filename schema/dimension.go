@@ -72,6 +72,9 @@ const (
 	SegmentKey
 	// VitalName is the name of a [Vital].
 	VitalName
+	// Language is a language's code, ScreenWidth a class of the screen's width: see [ScreenClass].
+	Language
+	ScreenWidth
 	NumDimensions
 )
 
@@ -116,11 +119,13 @@ var Dimensions = [NumDimensions]DimensionInfo{
 	NextPath:       {"next_path", "next page", NextAspect, false, 10_000},
 	SegmentKey:     {"segment", "segment", SegmentAspect, false, MaxSegmentsPerDay},
 	VitalName:      {"vital", "web vital", MeasureAspect, false, int(NumVitals)},
+	Language:       {"language", "language", DeviceAspect, false, 250},
+	ScreenWidth:    {"screen", "screen width", DeviceAspect, false, 20},
 }
 
 // String is the dimension's column name.
 func (d Dimension) String() string { return Dimensions[d].Column }
 
-// Other stands for what is hidden by the k rule (P4) and for what came after a limit. It cannot be a real value: cleaning
-// (see [CleanValue]) never yields it.
+// Other stands for what is hidden by the k rule (P4), for what came after a limit and for what is on no list of names. It cannot be a
+// real value: cleaning (see [CleanValue]) never yields it.
 const Other = "(other)"

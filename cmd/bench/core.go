@@ -25,6 +25,7 @@ type traffic struct {
 	sources    []string
 	countries  []string
 	browsers   []string
+	languages  []string
 	event      aggregate.Event
 	eventsMade int
 }
@@ -43,6 +44,7 @@ func newTraffic(day schema.Day, visitors int) *traffic {
 		t.sources = append(t.sources, fmt.Sprintf("Source %d", i))
 		t.countries = append(t.countries, fmt.Sprintf("%c%c", 'A'+i/26, 'A'+i%26))
 		t.browsers = append(t.browsers, fmt.Sprintf("Browser %d", i%8))
+		t.languages = append(t.languages, fmt.Sprintf("l%c", 'a'+i%12))
 	}
 	return t
 }
@@ -63,6 +65,7 @@ func (t *traffic) next() *aggregate.Event {
 	v[schema.Channel], v[schema.Source] = "Search", t.sources[visitor%len(t.sources)]
 	v[schema.Country] = t.countries[visitor/3%len(t.countries)]
 	v[schema.Device], v[schema.Browser], v[schema.OS] = "Desktop", t.browsers[visitor%len(t.browsers)], "Linux"
+	v[schema.Language], v[schema.ScreenWidth] = t.languages[visitor/5%len(t.languages)], schema.ScreenClass(int64(visitor/7%8)*340+1)
 	return e
 }
 

@@ -60,12 +60,15 @@ const (
 	canaryAddress6 = "2a02:1812:beef:cafe:1234:5678:9abc:def1"
 	canaryMail     = "canary.person@secret-mail.example"
 	canaryAgent    = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0 Canaryfox/77.123"
+	// canaryLanguages are so rare a list that it describes a person; the first of them is counted.
+	canaryLanguages = "fy-NL-x-canarian,zu-ZA;q=0.713,lb;q=0.3"
 )
 
 func canaries() []canary {
 	list := []canary{
 		newCanary("the user agent", []byte(canaryAgent)), newCanary("a part of the user agent", []byte("Canaryfox/77")),
-		newCanary("the e-mail address", []byte(canaryMail)), newCanary("its name", []byte("canary.person")),
+		newCanary("the list of languages", []byte(canaryLanguages)), newCanary("a tag of a language", []byte("x-canarian")),
+		newCanary("a later language", []byte("zu-ZA")), newCanary("the e-mail address", []byte(canaryMail)), newCanary("its name", []byte("canary.person")),
 		newCanary("the escaped e-mail address", []byte(url.QueryEscape(canaryMail))),
 	}
 	for _, text := range []string{canaryAddress4, canaryAddress6} {
@@ -120,6 +123,7 @@ func (w *watch) do(p *process, method, path, address, contentType, body string) 
 	}
 	req.Header.Set("X-Forwarded-For", address)
 	req.Header.Set("User-Agent", canaryAgent)
+	req.Header.Set("Accept-Language", canaryLanguages)
 	req.Header.Set("Referer", "https://"+canaryMail+"/"+canaryMail)
 	req.Header.Set("Content-Type", contentType)
 	res, err := p.client.Do(req)
@@ -297,7 +301,7 @@ func (w *watch) questions(p *process, key string) {
 	for _, d := range []string{
 		"event:page", "event:hostname", "visit:entry_page", "visit:exit_page", "visit:channel", "visit:source", "visit:referrer",
 		"visit:utm_source", "visit:utm_campaign", "visit:country", "visit:city", "visit:device", "visit:browser",
-		"visit:browser_version", "visit:os", "visit:os_version", "event:name", "event:props:who",
+		"visit:browser_version", "visit:os", "visit:os_version", "visit:language", "visit:screen", "event:name", "event:props:who",
 	} {
 		metric := "visitors"
 		if d == "event:hostname" {

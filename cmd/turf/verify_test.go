@@ -112,6 +112,11 @@ var breaches = []breach{
 	}},
 	{"pair of pages", "P4", "cube transitions", func(v *verified) { v.row(schema.CubeTransitions, 2, 0, "/", "/a") }},
 	{"city", "P4", "cube places", func(v *verified) { v.row(schema.CubePlaces, 2, 0, "NL", "NL-NH", "Q:Haarlem") }},
+	{"language", "P4", "cube languages", func(v *verified) { v.row(schema.CubeLanguages, 2, 0, "fy") }},
+	{"screen", "P4", "cube screens", func(v *verified) { v.row(schema.CubeScreens, 1, 0, "2560+") }},
+	{"language beside a page", "P3", "cube pages have a value of language", func(v *verified) {
+		v.insert("pages", "language", "fy")
+	}},
 	{"cube that nobody knows", "P3", `cube "event_page_places"`, func(v *verified) {
 		v.insert("event_page_places", "event", "Signup")
 	}},

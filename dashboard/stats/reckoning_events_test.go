@@ -117,10 +117,18 @@ var madeDevices = [][5]string{
 	{"Desktop", "", "", "", ""},
 }
 
+// madeLanguages and madeScreens are as frequent as they are early; few visitors speak the last ones.
+var (
+	madeLanguages = []string{"nl", "en", "de", "", "ja", "fr", "pl", schema.Other, "fy"}
+	madeScreens   = []string{"1920-2559", "360-479", "1440-1919", "", "768-1023", "2560+", "0-359"}
+)
+
 func madePlaceAndDevice(r *rand.Rand) (v [schema.NumDimensions]string) {
 	p, d := madePlaces[skewed(r, len(madePlaces))], madeDevices[skewed(r, len(madeDevices))]
 	v[schema.Country], v[schema.Region], v[schema.City] = p[0], p[1], p[2]
 	v[schema.Device], v[schema.Browser], v[schema.BrowserVersion], v[schema.OS], v[schema.OSVersion] = d[0], d[1], d[2], d[3], d[4]
+	v[schema.Language] = madeLanguages[skewed(r, len(madeLanguages))]
+	v[schema.ScreenWidth] = madeScreens[skewed(r, len(madeScreens))]
 	return v
 }
 

@@ -130,6 +130,9 @@ var attributes = []attribute{
 	{"visit:region_name", schema.Region, visitRole, notSet, regionNameExpr},
 	{"visit:city", schema.City, visitRole, notSet, cityIDExpr},
 	{"visit:city_name", schema.City, visitRole, notSet, cityNameExpr},
+	// Turf's own; Plausible has none of these.
+	{"visit:language", schema.Language, visitRole, notSet, ""},
+	{"visit:screen", schema.ScreenWidth, visitRole, notSet, ""},
 	{"drop:reason", schema.DropReason, dropRole, notSet, ""},
 	{"drop:agent", schema.Agent, dropRole, notSet, ""},
 }

@@ -24,7 +24,7 @@ func (b *buffer) digests() []uint64 {
 		words[i] = xxhash.Sum64String(w)
 	}
 	sums := make([]uint64, len(b.groups))
-	var text [8 * (1 + schema.NumDimensions)]byte
+	var text [8 * (1 + int(schema.NumDimensions))]byte
 	for i := range b.hits {
 		h := &b.hits[i]
 		binary.LittleEndian.PutUint64(text[:], uint64(h.time))

@@ -2,7 +2,7 @@
 
 export type FilterKey =
   | "page" | "entry" | "exit" | "channel" | "source" | "referrer" | "campaign" | "country" | "region" | "city"
-  | "browser" | "version" | "os" | "device" | "event" | "goal" | "segment";
+  | "browser" | "version" | "os" | "device" | "language" | "screen" | "event" | "goal" | "segment";
 
 export interface Filter {
   key: FilterKey;
@@ -35,6 +35,8 @@ export const filterTable: FilterInfo[] = [
   { key: "version", dimension: "visit:browser_version", title: "Version", plural: "browser versions" },
   { key: "os", dimension: "visit:os", title: "Operating system", plural: "operating systems" },
   { key: "device", dimension: "visit:device", title: "Device", plural: "devices" },
+  { key: "language", dimension: "visit:language", title: "Language", plural: "languages" },
+  { key: "screen", dimension: "visit:screen", title: "Screen width", plural: "screen widths" },
   { key: "event", dimension: "event:name", title: "Event", plural: "events" },
   { key: "goal", dimension: "event:goal", title: "Goal", plural: "goals" },
 ];

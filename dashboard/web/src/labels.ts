@@ -11,6 +11,7 @@ export const notSet = "(not set)";
 const unknown = "Unknown";
 
 let countryNames: Intl.DisplayNames | undefined;
+let languageNames: Intl.DisplayNames | undefined;
 
 /** "NL" → "Netherlands". */
 export function country(code: string): string {
@@ -19,6 +20,16 @@ export function country(code: string): string {
     return countryNames.of(code) ?? code;
   } catch {
     return code; // not a code at all
+  }
+}
+
+/** "nl" → "Dutch". */
+function language(code: string): string {
+  languageNames ??= new Intl.DisplayNames(["en"], { type: "language", fallback: "code" });
+  try {
+    return languageNames.of(code) ?? code;
+  } catch {
+    return code;
   }
 }
 
@@ -48,6 +59,10 @@ export function label(key: FilterKey, value: string): string {
   switch (key) {
     case "country":
       return country(value);
+    case "language":
+      return language(value);
+    case "screen":
+      return `${value} px`;
     case "region":
       return names.get(`${key} ${value}`) ?? region(value);
     case "city":

@@ -52,7 +52,7 @@ const all: PanelInfo[] = [
   },
   {
     id: "devices", title: "Devices",
-    tabs: [tab("Browsers", "browser"), tab("Systems", "os"), tab("Sizes", "device")],
+    tabs: [tab("Browsers", "browser"), tab("Systems", "os"), tab("Sizes", "device"), tab("Languages", "language"), tab("Screens", "screen")],
   },
   {
     id: "goals", title: "Goals",

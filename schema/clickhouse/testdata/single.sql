@@ -44,6 +44,8 @@ CREATE TABLE IF NOT EXISTS counts
     next_path LowCardinality(String),
     segment LowCardinality(String),
     vital LowCardinality(String),
+    language LowCardinality(String),
+    screen LowCardinality(String),
     visitors Int64 CODEC(ZSTD(1)),
     visitors_hour Int64 CODEC(ZSTD(1)),
     visits Int64 CODEC(ZSTD(1)),
@@ -69,7 +71,7 @@ CREATE TABLE IF NOT EXISTS counts
 ENGINE = SummingMergeTree
 PARTITION BY toYYYYMM(time)
 PRIMARY KEY (site_id, cube, time)
-ORDER BY (site_id, cube, time, hostname, path, channel, source, campaign, referrer, utm_source, utm_medium, utm_content, utm_term, country, region, city, device, browser, browser_version, os, os_version, event, prop, value, bucket, reason, agent, funnel, step, next_path, segment, vital)
+ORDER BY (site_id, cube, time, hostname, path, channel, source, campaign, referrer, utm_source, utm_medium, utm_content, utm_term, country, region, city, device, browser, browser_version, os, os_version, event, prop, value, bucket, reason, agent, funnel, step, next_path, segment, vital, language, screen)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- 2 records
@@ -86,5 +88,5 @@ ORDER BY (kind, id)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- new in the catalogue
-ALTER TABLE counts ADD COLUMN IF NOT EXISTS planet LowCardinality(String), ADD COLUMN IF NOT EXISTS smiles Int64 CODEC(ZSTD(1)), MODIFY ORDER BY (site_id, cube, time, hostname, path, channel, source, campaign, referrer, utm_source, utm_medium, utm_content, utm_term, country, region, city, device, browser, browser_version, os, os_version, event, prop, value, bucket, reason, agent, funnel, step, next_path, segment, vital, planet);
+ALTER TABLE counts ADD COLUMN IF NOT EXISTS planet LowCardinality(String), ADD COLUMN IF NOT EXISTS smiles Int64 CODEC(ZSTD(1)), MODIFY ORDER BY (site_id, cube, time, hostname, path, channel, source, campaign, referrer, utm_source, utm_medium, utm_content, utm_term, country, region, city, device, browser, browser_version, os, os_version, event, prop, value, bucket, reason, agent, funnel, step, next_path, segment, vital, language, screen, planet);
 
