@@ -96,7 +96,8 @@ func (s *step) emitKey(key packed, hour int, d *schema.Deltas, set uint64) {
 		s.put(key, hour, d, set)
 		return
 	}
-	i, rec := s.d.cell(key, plan)
+	hash := key.hash()
+	i, rec := s.d.cell(key, hash, plan)
 	if rec == nil {
 		if !plan.withheld {
 			s.put(key.masked(&plan.folded), hour, d, set)
@@ -104,7 +105,11 @@ func (s *step) emitKey(key packed, hour int, d *schema.Deltas, set uint64) {
 		return
 	}
 	if !plan.guards || rec[cellStateAt] == cellVisible {
-		s.put(key, hour, d, set)
+		if plan.hourly {
+			s.put(key, hour, d, set)
+		} else {
+			s.d.sums.addHashed(key, hash, d, set)
+		}
 		return
 	}
 	hidden := s.d.hidden(rec)
@@ -148,13 +153,12 @@ func mix(a, b uint64) uint64 {
 func (d *Day) hidden(cell []byte) int { return int(le.Uint32(cell[cellHiddenAt:])) - 1 }
 
 // cell is the cell's record and its number; it is made when the cell is new. There is none, nil, when the cube is full, or when the
-// cell's guarded values are all Other, so that it is its own parent.
-func (d *Day) cell(key packed, plan *plan) (i int, rec []byte) {
+// cell's guarded values are all Other, so that it is its own parent. hash is that of the key.
+func (d *Day) cell(key packed, hash uint64, plan *plan) (i int, rec []byte) {
 	if plan.guards && key == key.masked(&plan.guarded) {
 		return 0, nil
 	}
-	h := key.hash()
-	for probe := h; ; probe++ {
+	for probe := hash; ; probe++ {
 		n := d.cells.at(probe)
 		if n == 0 {
 			break
@@ -172,7 +176,7 @@ func (d *Day) cell(key packed, plan *plan) (i int, rec []byte) {
 		_, n := d.add(hiddenSection)
 		le.PutUint32(rec[cellHiddenAt:], uint32(n+1))
 	}
-	d.cells.put(h, i, d.cellHash)
+	d.cells.put(hash, i, d.cellHash)
 	d.cubeCells[key.cube()]++
 	return i, rec
 }

@@ -86,7 +86,12 @@ const (
 // add adds the metrics in set of d to a cell.
 func (s *sums) add(key packed, hour int, d *schema.Deltas, set uint64) {
 	key.lo |= uint64(hour) << packedOther
-	sum := &s.deltas[s.place(key)]
+	s.addHashed(key, key.hash(), d, set)
+}
+
+// addHashed is add where the key has its hour, and its hash is known.
+func (s *sums) addHashed(key packed, hash uint64, d *schema.Deltas, set uint64) {
+	sum := &s.deltas[s.place(key, hash)]
 	for ; set != 0; set &= set - 1 {
 		m := bits.TrailingZeros64(set)
 		sum[m] += d[m]
@@ -94,11 +99,11 @@ func (s *sums) add(key packed, hour int, d *schema.Deltas, set uint64) {
 }
 
 // place is the place of a cell's sum, which is made if there is none.
-func (s *sums) place(key packed) int {
+func (s *sums) place(key packed, hash uint64) int {
 	if len(s.keys)*2 >= len(s.slots) {
 		s.grow()
 	}
-	i, last := key.hash(), uint64(len(s.slots)-1)
+	i, last := hash, uint64(len(s.slots)-1)
 	for ; ; i++ {
 		n := s.slots[i&last]
 		if n == 0 {
