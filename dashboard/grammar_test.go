@@ -144,8 +144,8 @@ func (g *grammar) site() string {
 	if g.r.IntN(15) > 0 {
 		return "example.com"
 	}
-	return pick(g, "other.example", "example.com,other.example", "third.example,example.com", "example.com,third.example", "", ",", "example.com,", "EXAMPLE.COM",
-		"example.com' OR 1=1 --", strings.Repeat("example.com,", 60))
+	return pick(g, "other.example", "example.com,other.example", "third.example,example.com", "example.com,third.example",
+		"", ",", "example.com,", "EXAMPLE.COM", "example.com' OR 1=1 --", strings.Repeat("example.com,", 60))
 }
 
 func (g *grammar) include() map[string]any {
