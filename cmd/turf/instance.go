@@ -48,6 +48,13 @@ func openInstance(ctx context.Context, cfg instanceConfig) (*instance, error) {
 	if err := in.openDatabase(ctx, cfg.clickhouse); err != nil {
 		return nil, errors.Join(err, in.Close())
 	}
+	settled, err := in.isSettled()
+	if err == nil {
+		_, err = in.fillTwins(ctx, settled)
+	}
+	if err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
 	return in, nil
 }
 

@@ -123,6 +123,9 @@ func (s *server) start(ctx context.Context, a *app) error {
 	if err := s.openPipeline(ctx); err != nil {
 		return err
 	}
+	if err := s.fillTwins(ctx); err != nil {
+		return err
+	}
 	s.open = isLoopback(s.listener) && len(s.opts.trustedProxies) == 0 && !s.in.access.HasUsers()
 	e, err := s.routes()
 	if err != nil {

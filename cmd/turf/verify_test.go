@@ -88,6 +88,10 @@ var breaches = []breach{
 			v.t.Fatal(err)
 		}
 	}},
+	{"day that is not the sum of its hours", "P7", "pages_daily is not the sum of its hours", func(v *verified) {
+		v.row(schema.CubePages, 3, -20*time.Hour, "example.com", "/")
+		v.row(schema.CubePagesDaily, 4, -24*time.Hour, "example.com", "/")
+	}},
 	{"salt in hex", "P2", "the salt of a day that is not over (hex)", func(v *verified) {
 		v.file("notes.txt", "salt "+hex.EncodeToString(v.salt[:]))
 	}},
@@ -200,6 +204,10 @@ func (v *verified) setUp() {
 	v.row(schema.CubeVitals, 3, 0, "example.com", "/", "Mobile", "lcp", "")
 	v.row(schema.CubeEventPlaces, 1, 0, "Signup", schema.Other)
 	v.row(schema.CubeDrops, 1, time.Hour, "robot", "curl")
+	for _, hour := range []time.Duration{-20 * time.Hour, -3 * time.Hour} {
+		v.row(schema.CubePages, 3, hour, "example.com", "/summed")
+	}
+	v.row(schema.CubePagesDaily, 6, -24*time.Hour, "example.com", "/summed")
 }
 
 // expect asks verify. says is a part of what it is to say of the promise; "" for nothing broken.
