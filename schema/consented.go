@@ -11,7 +11,8 @@ type ConsentedEvent struct {
 	Site    SiteID
 	Person  PersonRef
 	Session uint64 // random, from the browser's tab; means nothing without the person
-	// Time is when it happened, to the millisecond, by the server's clock. Seq orders a person's events of one millisecond.
+	// Time is when it happened, to the millisecond, by the server's clock. Seq orders a person's events of one millisecond; no
+	// two events of a person have the same Time and Seq. Reports take a person's events in the order of (Time, Seq).
 	Time time.Time
 	Seq  uint32
 	// Received is when the collector had it: never before the grant, never after the withdrawal.

@@ -3,9 +3,9 @@
 // Machines differ and are seldom quiet, so where a number is a claim it stands beside a baseline that was measured in the same
 // run, in turns with it. Times of the core are those of the processor, not of the clock on the wall.
 //
-//	bench -turf bin/turf [-json FILE] [core] [memory] [journal] [ingest] [visible] [start] [disk]
+//	bench -turf bin/turf [-json FILE] [core] [memory] [journal] [ingest] [visible] [start] [disk] [queries] [consented]
 //
-// Without a name all parts run. scripts/bench builds both programs and calls it.
+// Without a name all parts run but queries and consented, which take longest. scripts/bench builds both programs and calls it.
 package main
 
 import (
@@ -42,23 +42,27 @@ type bench struct {
 	dir     string // for data, on a disk; removed in the end
 	memory  string // a directory in memory for visitor tables; removed in the end
 	short   bool
+	full    bool // the sizes of the goals, where a part is smaller by itself
 	out     io.Writer
 	figures []figure
 }
 
 type part struct {
-	name string
-	run  func(*bench) error
+	name  string
+	run   func(*bench) error
+	alone bool // runs only when it is named
 }
 
 var parts = []part{
-	{"core", (*bench).core},
-	{"memory", (*bench).memoryOfVisitors},
-	{"journal", (*bench).journal},
-	{"ingest", (*bench).ingest},
-	{"visible", (*bench).visible},
-	{"start", (*bench).start},
-	{"disk", (*bench).disk},
+	{name: "core", run: (*bench).core},
+	{name: "memory", run: (*bench).memoryOfVisitors},
+	{name: "journal", run: (*bench).journal},
+	{name: "ingest", run: (*bench).ingest},
+	{name: "visible", run: (*bench).visible},
+	{name: "start", run: (*bench).start},
+	{name: "disk", run: (*bench).disk},
+	{name: "queries", run: (*bench).queries, alone: true},
+	{name: "consented", run: (*bench).consented, alone: true},
 }
 
 func main() {
@@ -82,6 +86,7 @@ func run(args []string) (err error) {
 	jsonFile := flags.String("json", "", "write the figures to this `FILE`, too")
 	flags.StringVar(&b.turf, "turf", "bin/turf", "the turf program")
 	flags.BoolVar(&b.short, "short", false, "a tenth of the work: to see that it runs")
+	flags.BoolVar(&b.full, "full", false, "queries: as many page views as its goals name; half an hour or more")
 	profile := flags.String("cpuprofile", "", "write a profile of this program (core, memory, journal) to a `FILE`")
 	parent := flags.String("dir", "", "a `DIR`ectory on the disk to measure (default: the system's for temporary files)")
 	if err := flags.Parse(args); err != nil {
@@ -116,7 +121,7 @@ func run(args []string) (err error) {
 		}
 	}
 	for _, p := range parts {
-		if flags.NArg() > 0 && !slices.Contains(flags.Args(), p.name) {
+		if flags.NArg() == 0 && p.alone || flags.NArg() > 0 && !slices.Contains(flags.Args(), p.name) {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "bench: %s …\n", p.name)

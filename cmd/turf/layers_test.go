@@ -45,7 +45,8 @@ var edges = map[string][]string{
 	// The only place where parts meet.
 	"cmd/turf": {
 		"schema", "schema/embedded", "schema/clickhouse", "aggregate", "aggregate/journal", "aggregate/pipeline", "ingest",
-		"ingest/tracker", "ingest/importer", "ingest/consent", "dashboard", "dashboard/stats", "dashboard/access", "dashboard/web",
+		"ingest/tracker", "ingest/tracker/consent", "ingest/importer", "ingest/consent", "dashboard", "dashboard/stats",
+		"dashboard/reports", "dashboard/access", "dashboard/web",
 	},
 }
 

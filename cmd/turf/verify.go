@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"turf/schema"
+	"turf/schema/clickhouse"
 )
 
 // promise is what verify found out about one promise of the design.
@@ -63,6 +65,8 @@ func (a *app) verifyCommand() *cobra.Command {
   P3  No row over more than two aspects of page, source, place, device and event.
   P4  No cell of visitor attributes with fewer than k visitors.
   P7  Never a wrong number: what is kept by the hour and by the day is the same.
+  P8  Consent means consent: every event of a person lies in a consent that the ledger proves. The ledger itself is proved by
+      "turf consent verify".
 
 While the server runs, verify asks it, so that the salts and keys that are alive can be looked for. Each promise is printed with
 what was looked at. The exit status is 1 when one is broken.`,
@@ -116,6 +120,7 @@ func verify(ctx context.Context, in *instance, _ nothing) (verification, error) 
 		{"P3", "No row over more than two aspects", in.verifyAspects},
 		{"P4", "No small cells of visitor attributes", in.verifyCells},
 		{"P7", "Never a wrong number: what is kept by the hour and by the day is the same", in.verifyTwins},
+		{"P8", "Consent means consent: no event of a person that no grant lets be", in.verifyConsents},
 	}
 	for _, c := range checks {
 		p := &promise{ID: c.id, Promise: c.promise, LookedAt: []string{}}
@@ -139,14 +144,16 @@ func allowedColumns() map[string]map[string]string {
 	for _, m := range schema.Metrics {
 		counts[m.Column] = "Int64"
 	}
-	return map[string]map[string]string{
+	tables := clickhouse.ConsentedColumns() // of the opt-in path; no statement joins them with counts
+	maps.Copy(tables, map[string]map[string]string{
 		"counts":       counts,
 		"counts_local": counts,
 		"records": {
 			"kind": "LowCardinality(String)", "id": "String", "version": "UInt64", "doc": "String", "deleted": "UInt8",
 		},
 		"migrations": {"number": "UInt32", "name": "String", "applied": "DateTime('UTC')"},
-	}
+	})
+	return tables
 }
 
 // verifySchema: P1.

@@ -16,6 +16,9 @@
 // were applied. In a cluster counts is a Distributed table over counts_local; records and migrations are whole on
 // every server.
 //
+// consented_events and consented_heat are the opt-in path's: [Consented] writes, exports and erases, dashboard/reports asks.
+// They are sharded by site as counts is, and no statement reads them together with it.
+//
 // # Batches
 //
 // A batch is one insert, one block, with the batch's token as insert_deduplication_token: each partition (month)

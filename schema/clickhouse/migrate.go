@@ -130,6 +130,17 @@ func (t migrationText) RememberInserts() string {
 		DeduplicationWindow)
 }
 
+// KeepNothing are the settings of a table whose old parts vanish at once: what replaces them is on the disk by then.
+func (migrationText) KeepNothing() string {
+	return "old_parts_lifetime = 0, merge_tree_clear_old_parts_interval_seconds = 1, cleanup_delay_period = 1, " +
+		"max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, " +
+		"fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, " +
+		"min_compressed_bytes_to_fsync_after_merge = 1"
+}
+
+// HeatRetentionDays is after how many days heat cells are deleted.
+func (migrationText) HeatRetentionDays() int { return HeatRetentionDays }
+
 // CatalogueColumns defines the columns of dimensions and metrics.
 func (migrationText) CatalogueColumns() string {
 	var defs []string

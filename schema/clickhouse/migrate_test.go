@@ -18,7 +18,7 @@ func TestMigrateTwice(t *testing.T) {
 		const made = "SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase() ORDER BY name"
 		before := fmt.Sprint(query(t, db, made, nil))
 		applied := query(t, db, "SELECT number, name FROM migrations ORDER BY number", nil)
-		if got := fmt.Sprint(applied); got != "[[1 counts] [2 records]]" {
+		if got := fmt.Sprint(applied); got != "[[1 counts] [2 records] [3 consented]]" {
 			t.Errorf("applied: %s", got)
 		}
 		for range 2 {
@@ -29,7 +29,7 @@ func TestMigrateTwice(t *testing.T) {
 		if got := fmt.Sprint(query(t, db, made, nil)); got != before {
 			t.Errorf("migrated again:\n%s\nbefore:\n%s", got, before)
 		}
-		if n := one[uint64](t, db, "SELECT count() FROM migrations"); n != 2 {
+		if n := one[uint64](t, db, "SELECT count() FROM migrations"); n != 3 {
 			t.Errorf("%d migrations are noted", n)
 		}
 	})
@@ -247,7 +247,7 @@ func TestSchema(t *testing.T) {
 		for m := range schema.NumMetrics {
 			want = append(want, m.String()+" Int64")
 		}
-		if len(tables) != 3 || !slices.Equal(tables["counts"], want) {
+		if len(tables) != 5 || !slices.Equal(tables["counts"], want) {
 			t.Errorf("tables %v, want counts %v", tables, want)
 		}
 	})

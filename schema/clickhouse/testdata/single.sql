@@ -85,6 +85,55 @@ ENGINE = ReplacingMergeTree(version)
 ORDER BY (kind, id)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
+-- 3 consented
+CREATE TABLE IF NOT EXISTS consented_events
+(
+    site_id UInt32,
+    person FixedString(16),
+    session UInt64,
+    time DateTime64(3, 'UTC') CODEC(Delta, LZ4),
+    seq UInt32,
+    received DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    expires DateTime('UTC') CODEC(Delta, ZSTD(1)),
+    purpose LowCardinality(String),
+    name LowCardinality(String),
+    hostname LowCardinality(String),
+    path LowCardinality(String),
+    props Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    channel LowCardinality(String),
+    source LowCardinality(String),
+    campaign LowCardinality(String),
+    referrer LowCardinality(String),
+    country LowCardinality(String),
+    device LowCardinality(String),
+    browser LowCardinality(String),
+    os LowCardinality(String)
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(time)
+ORDER BY (site_id, person, time, seq)
+TTL expires
+SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 0, merge_tree_clear_old_parts_interval_seconds = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1;
+
+-- 3 consented
+CREATE TABLE IF NOT EXISTS consented_heat
+(
+    site_id UInt32,
+    day Date CODEC(Delta, ZSTD(1)),
+    hostname LowCardinality(String),
+    path LowCardinality(String),
+    kind LowCardinality(String),
+    width UInt16,
+    x UInt8,
+    y UInt16,
+    clicks Int64 CODEC(ZSTD(1))
+)
+ENGINE = SummingMergeTree
+PARTITION BY toYYYYMM(day)
+ORDER BY (site_id, hostname, path, kind, width, day, y, x)
+TTL day + INTERVAL 395 DAY
+SETTINGS old_parts_lifetime = 0, merge_tree_clear_old_parts_interval_seconds = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1;
+
 -- new in the catalogue
 ALTER TABLE counts ADD COLUMN IF NOT EXISTS planet LowCardinality(String) CODEC(ZSTD(1)), ADD COLUMN IF NOT EXISTS smiles Int64 CODEC(T64, ZSTD(1)), MODIFY ORDER BY (site_id, cube, time, hostname, path, channel, source, campaign, referrer, utm_source, utm_medium, utm_content, utm_term, country, region, city, device, browser, browser_version, os, os_version, event, prop, value, bucket, reason, agent, funnel, step, next_path, segment, vital, planet);
 
