@@ -102,11 +102,16 @@ func (d *Dashboard) sites(_ http.ResponseWriter, r *http.Request) (any, error) {
 		Funnels []string `json:"funnels,omitempty"`
 		// Segments are the names of the site's segments.
 		Segments []string `json:"segments,omitempty"`
+		Buttons  int      `json:"buttons,omitempty"` // how many are declared
 	}
 	sites := []site{}
 	for _, s := range d.Sites.List() {
 		if v.sees(s.ID) {
-			sites = append(sites, site{s.Domain, s.Timezone, len(s.Goals), funnelNames(&s), segmentNames(&s)})
+			buttons := 0
+			if s.Settings != nil {
+				buttons = len(s.Settings.Buttons)
+			}
+			sites = append(sites, site{s.Domain, s.Timezone, len(s.Goals), funnelNames(&s), segmentNames(&s), buttons})
 		}
 	}
 	return sites, nil

@@ -4,6 +4,8 @@
 //	GET  /api/v1/stats/realtime/visitors         visitors of the last five minutes, a bare integer
 //	GET  /api/v1/stats/{aggregate,timeseries,breakdown}  Plausible's older stats API v1
 //	GET  /api/stats/funnels                      a site's funnels, and how many visitors took their steps; our own
+//	GET  /api/stats/buttons                      how often a site's buttons were clicked, and which never; our own
+//	POST /api/v1/reports/{funnel,retention,…}    a question of package reports, over people who consented; our own
 //	…    /api/v1/sites…                          Plausible's Sites API: sites and their goals, and our own segments
 //	GET  /api/openapi.yaml                       what of this programs may call
 //	GET  /api/me, /api/sites                     for the page: who is looking, and at what there is to look
@@ -38,12 +40,13 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"turf/dashboard/access"
+	"turf/dashboard/reports"
 	"turf/dashboard/stats"
 	"turf/dashboard/web"
 	"turf/schema"
 )
 
-// Config has what a Dashboard needs. All but Provision, Open, ClientAddr, PlaceNote and Log is required.
+// Config has what a Dashboard needs. All but Reports, Provision, Open, ClientAddr, PlaceNote and Log is required.
 type Config struct {
 	// Sites are the sites of the installation; List is in the order in which they are shown.
 	Sites interface {
@@ -52,6 +55,9 @@ type Config struct {
 	}
 	Stats  *stats.Engine
 	Access *access.Access
+	// Reports answers over the events of people who consented. nil: the opt-in path is off, and asking is answered 404. Without
+	// its Counted, Stats is asked.
+	Reports *reports.Engine
 	// Provision makes and changes sites for the Sites API. nil: it does nothing.
 	Provision Provision
 	// Active is how many visitors the site had in the last five minutes. It is called by many goroutines.
@@ -85,6 +91,7 @@ func New(cfg Config) (*Dashboard, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
+	cfg.Reports = withCounted(cfg.Reports, cfg.Stats)
 	return &Dashboard{Config: cfg, page: web.Handler(), crossOrigin: http.NewCrossOriginProtection()}, nil
 }
 
@@ -105,6 +112,8 @@ func (d *Dashboard) Register(e *echo.Echo) {
 	d.route(e, http.MethodPost, "/api/logout", d.logout)
 	d.registerV1(e)
 	d.registerFunnels(e)
+	d.registerButtons(e)
+	d.registerReports(e)
 	d.registerSites(e)
 	e.GET(sharePrefix+":site", d.share)
 	d.registerOpenAPI(e)

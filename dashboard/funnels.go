@@ -3,6 +3,7 @@ package dashboard
 import (
 	"context"
 	"net/http"
+	"net/url"
 
 	"github.com/labstack/echo/v4"
 
@@ -55,13 +56,18 @@ func parseFunnelQuestion(r *http.Request) (funnelQuestion, error) {
 	if !q.named {
 		return q, nil
 	}
-	if !params.Has("date_range") {
-		return funnelQuestion{}, &stats.InvalidError{Field: "date_range", Reason: "is required"}
-	}
-	if q.span, err = stats.ParseRange(params.Get("date_range")); err != nil {
+	if q.span, err = spanOf(params); err != nil {
 		return funnelQuestion{}, err
 	}
 	return q, nil
+}
+
+// spanOf is the date_range of a question, which has to be there.
+func spanOf(params url.Values) (stats.DateRange, error) {
+	if !params.Has("date_range") {
+		return stats.DateRange{}, &stats.InvalidError{Field: "date_range", Reason: "is required"}
+	}
+	return stats.ParseRange(params.Get("date_range"))
 }
 
 func funnelNames(site *schema.Site) []string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 
@@ -37,14 +36,7 @@ func newFunnels(t *testing.T) *world {
 		return nil
 	})
 	must(t, err)
-	batch := schema.Batch{Token: "funnels"}
-	for line := range strings.Lines(strings.ReplaceAll(funnelCounts, "KEY", site.Funnels[0].Key())) {
-		if fields := strings.Fields(line); len(fields) > 0 {
-			batch.Rows = append(batch.Rows, countedRow(t, fields))
-		}
-	}
-	slices.SortFunc(batch.Rows, func(a, b schema.Row) int { return a.Cell.Compare(&b.Cell) })
-	must(t, db.Write(t.Context(), batch))
+	writeCounts(t, db, "funnels", strings.ReplaceAll(funnelCounts, "KEY", site.Funnels[0].Key()))
 	return w
 }
 
@@ -162,16 +154,7 @@ func TestFunnels(t *testing.T) {
 // What is asked and answered has the form that is described.
 func TestOpenAPIFunnels(t *testing.T) {
 	w := newFunnels(t)
-	_, router := described(t, w)
-	answered := map[int]int{}
-	for _, s := range funnelScenarios() {
-		answered[w.validate(t, router, s)]++
-	}
-	for _, status := range []int{200, 400, 401, 404, 413, 429} {
-		if answered[status] == 0 {
-			t.Errorf("no question was answered with %d", status)
-		}
-	}
+	w.asDescribed(t, funnelScenarios(), 200, 400, 401, 404, 413, 429)
 }
 
 // A store that is away is an error of the server, and its message is not shown.

@@ -151,6 +151,21 @@ func TestOpenAPIAnswers(t *testing.T) {
 	}
 }
 
+// asDescribed asks what the scenarios ask, and holds all to the description. Each of the statuses is among the answers.
+func (w *world) asDescribed(t *testing.T, scenarios []scenario, statuses ...int) {
+	t.Helper()
+	_, router := described(t, w)
+	answered := map[int]int{}
+	for _, s := range scenarios {
+		answered[w.validate(t, router, s)]++
+	}
+	for _, status := range statuses {
+		if answered[status] == 0 {
+			t.Errorf("no question was answered with %d", status)
+		}
+	}
+}
+
 // validate asks, holds request and answer to the description, and returns the status.
 func (w *world) validate(t *testing.T, router routers.Router, s scenario) int {
 	t.Helper()

@@ -54,15 +54,21 @@ func newReadSide(t *testing.T) *world {
 		return nil
 	})
 	must(t, err)
-	batch := schema.Batch{Token: "read side"}
-	for line := range strings.Lines(readSideCounts) {
+	writeCounts(t, db, "read side", readSideCounts)
+	return w
+}
+
+// writeCounts writes the counters of a text, a line each (see countedRow).
+func writeCounts(t *testing.T, db *clickhouse.DB, token, text string) {
+	t.Helper()
+	batch := schema.Batch{Token: token}
+	for line := range strings.Lines(text) {
 		if fields := strings.Fields(line); len(fields) > 0 {
 			batch.Rows = append(batch.Rows, countedRow(t, fields))
 		}
 	}
 	slices.SortFunc(batch.Rows, func(a, b schema.Row) int { return a.Cell.Compare(&b.Cell) })
 	must(t, db.Write(t.Context(), batch))
-	return w
 }
 
 // countedRow is a counter of the second site: its cube, its day or hour, dimensions and metrics.

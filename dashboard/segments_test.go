@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 
@@ -33,14 +32,7 @@ func newSegments(t *testing.T) (w *world, id string) {
 	})
 	must(t, err)
 	id = site.Segments[0].Key()
-	batch := schema.Batch{Token: "segments"}
-	for line := range strings.Lines(strings.ReplaceAll(segmentCounts, "KEY", id)) {
-		if fields := strings.Fields(line); len(fields) > 0 {
-			batch.Rows = append(batch.Rows, countedRow(t, fields))
-		}
-	}
-	slices.SortFunc(batch.Rows, func(a, b schema.Row) int { return a.Cell.Compare(&b.Cell) })
-	must(t, db.Write(t.Context(), batch))
+	writeCounts(t, db, "segments", strings.ReplaceAll(segmentCounts, "KEY", id))
 	return w, id
 }
 
@@ -120,12 +112,5 @@ func TestSegments(t *testing.T) {
 // What is asked and answered has the form that is described.
 func TestOpenAPISegments(t *testing.T) {
 	w, id := newSegments(t)
-	_, router := described(t, w)
-	answered := map[int]int{}
-	for _, s := range segmentScenarios(id) {
-		answered[w.validate(t, router, s)]++
-	}
-	if answered[200] == 0 || answered[400] == 0 {
-		t.Errorf("answered: %v", answered)
-	}
+	w.asDescribed(t, segmentScenarios(id), 200, 400)
 }

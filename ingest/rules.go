@@ -58,6 +58,7 @@ func newRules(s *schema.Settings) (*rules, error) {
 		checkList("hostnames", s.Hostnames, schema.MaxExclusions, wrongHost),
 		checkList("keep_query", s.KeepQuery, schema.MaxKeptQueries, wrongParameter),
 		checkList("script_parts", s.ScriptParts, schema.MaxExclusions, wrongPart),
+		checkList("buttons", s.Buttons, schema.MaxButtons, wrongButton(s.Buttons)),
 	} {
 		if check != nil {
 			return nil, check
@@ -119,6 +120,21 @@ func wrongPart(name string) string {
 		return "is no part of the script; there are " + strings.Join(tracker.PartNames(), ", ")
 	}
 	return ""
+}
+
+// wrongButton says what is wrong with a button's name in the list. Names are compared as clicks are counted.
+func wrongButton(list []string) func(string) string {
+	seen := make(map[string]bool, len(list))
+	return func(name string) string {
+		switch {
+		case name == "" || cleanText(name) != name:
+			return "is no name of a button: it is not what would be counted of data-turf-click"
+		case seen[name]:
+			return "is named twice"
+		}
+		seen[name] = true
+		return ""
+	}
 }
 
 // readNetworks reads addresses and networks.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"turf/ingest/tracker"
 	"turf/schema"
 )
 
@@ -43,9 +44,11 @@ func TestCheckSettings(t *testing.T) {
 			Hostnames: []string{"example.com", "*.example.com", "localhost:3000", "münchen.example"},
 			FoldPaths: []string{"/orders/*", "/#/users/*"},
 			KeepQuery: []string{"page", "lang"}, ScriptParts: []string{"outbound-links", "404", "vitals"},
+			Buttons: []string{"menu", "Buy now", "Größe 42", "menu/1"},
 		}},
 		"full": {s: schema.Settings{
 			ExcludeAddresses: many(100, "192.0.2.%d"), ExcludePages: many(100, "/%d"), KeepQuery: many(20, "q%d"),
+			Buttons: many(100, "button %d"),
 		}},
 		"profile":              {schema.Settings{Profile: "loose"}, `profile is "loose" and must be standard or strict`},
 		"address":              {schema.Settings{ExcludeAddresses: []string{"192.0.2"}}, `exclude_addresses "192.0.2" is no address`},
@@ -67,6 +70,13 @@ func TestCheckSettings(t *testing.T) {
 		"parameter, personal":  {schema.Settings{KeepQuery: []string{"ann@example.org"}}, "is no name"},
 		"too many parameters":  {schema.Settings{KeepQuery: many(21, "q%d")}, "keep_query can have at most 20"},
 		"part":                 {schema.Settings{ScriptParts: []string{"cookies"}}, `"cookies" is no part of the script; there are 404, clicks, `},
+		"button":               {schema.Settings{Buttons: []string{""}}, `buttons "" is no name of a button`},
+		"button, personal":     {schema.Settings{Buttons: []string{"mail ann@example.org"}}, "is not what would be counted"},
+		"button with space":    {schema.Settings{Buttons: []string{" menu"}}, "is not what would be counted"},
+		"button, long":         {schema.Settings{Buttons: []string{strings.Repeat("ab ", 200)}}, "is not what would be counted"},
+		"button (other)":       {schema.Settings{Buttons: []string{schema.Other}}, "is not what would be counted"},
+		"button, twice":        {schema.Settings{Buttons: []string{"menu", "buy", "menu"}}, `buttons "menu" is named twice`},
+		"too many buttons":     {schema.Settings{Buttons: many(101, "b%d")}, "buttons can have at most 100"},
 	} {
 		err := CheckSettings(&tt.s)
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) || invalidField(err) == "") {
@@ -215,6 +225,9 @@ func TestScriptOfSettings(t *testing.T) {
 		return r.body
 	}
 	const outbound = "Outbound Link: Click"
+	if part, ok := tracker.PartNamed(schema.ClicksPart); !ok || part != tracker.Clicks {
+		t.Errorf("%s is not the part that sends clicks", schema.ClicksPart)
+	}
 	settings := &schema.Settings{ScriptParts: []string{"outbound-links"}}
 	for _, name := range []string{"/js/turf-example.com.js", "/js/turf-EXAMPLE.com.js", "/js/turf-www.example.com.js"} {
 		if !strings.Contains(has(settings, name), outbound) || strings.Contains(has(nil, name), outbound) {

@@ -1,5 +1,11 @@
 package schema
 
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
 // The profiles of a site.
 const (
 	// ProfileStandard, also written "", counts everybody who does not object.
@@ -13,6 +19,7 @@ const (
 const (
 	MaxExclusions  = 100 // addresses, countries, pages, hostnames, folded paths: of each
 	MaxKeptQueries = 20  // parameters of the query
+	MaxButtons     = 100
 	// MaxPatternBytes is the longest pattern of a path or hostname, and the longest name of a parameter.
 	MaxPatternBytes = 256
 )
@@ -38,6 +45,23 @@ type Settings struct {
 	KeepQuery []string `json:"keep_query,omitempty"`
 	// ScriptParts are the parts that the site's own script has beside those of turf.js.
 	ScriptParts []string `json:"script_parts,omitempty"`
+	// Buttons are the names in data-turf-click that the site's pages have, so that those that nobody clicks on are known too. Clicks on
+	// others are counted as well.
+	Buttons []string `json:"buttons,omitempty"`
+}
+
+// ClicksPart is the part of the script that sends the clicks on Buttons.
+const ClicksPart = "clicks"
+
+// ButtonsHint says what may be missing where no click on a button of the site is counted; "" where its settings say that clicks are
+// sent, or name no buttons.
+func (s *Site) ButtonsHint() string {
+	if s.Settings == nil || len(s.Settings.Buttons) == 0 || slices.Contains(s.Settings.ScriptParts, ClicksPart) {
+		return ""
+	}
+	parts := strings.Join(append(slices.Clone(s.Settings.ScriptParts), ClicksPart), ",")
+	return fmt.Sprintf("Clicks on buttons are sent by the script's part %s, which the site's own script /js/turf-%s.js does not have: "+
+		"turf site set %s --script-parts %s. A tag may name the part itself, as turf.%s.js", ClicksPart, s.Domain, s.Domain, parts, ClicksPart)
 }
 
 // IsStrict reports whether the site has the strict profile; nil has not.

@@ -89,7 +89,7 @@ func writeConsented(ctx context.Context, store *clickhouse.Consented, site *sche
 			e.Path = fmt.Sprint("/page/", k*r.IntN(consentedPages)%consentedPages)
 		}
 		if chunk = append(chunk, e); len(chunk) == cap(chunk) || n == events-1 {
-			if err := store.WriteEvents(ctx, chunk); err != nil {
+			if err := store.WriteEvents(ctx, "", chunk); err != nil {
 				return err
 			}
 			chunk = chunk[:0]

@@ -125,6 +125,14 @@ var breaches = []breach{
 	{"place beside a segment's pages", "P3", "cube segment_pages have a value of country", func(v *verified) {
 		v.insert("segment_pages", "country", "NL")
 	}},
+	{"event of a person without a ledger", "P8", "no ledger of consents", func(v *verified) { v.person("events") }},
+	{"event of a person who never agreed", "P8", "2 events of a person for journeys lie in no consent", func(v *verified) {
+		if _, err := v.in.openConsents(nil); err != nil {
+			v.t.Fatal(err)
+		}
+		v.person("journeys")
+		v.person("journeys")
+	}},
 	{"device beside a transition", "P3", "cube transitions have a value of device", func(v *verified) {
 		v.insert("transitions", "device", "Mobile")
 	}},
@@ -134,6 +142,12 @@ var breaches = []breach{
 func (v *verified) insert(cube, column, value string) {
 	v.sql("INSERT INTO turf.counts (site_id, cube, time, next_path, " + column + ", visitors) SELECT " +
 		"1, '" + cube + "', toDateTime(toStartOfDay(now('UTC')), 'UTC'), '" + schema.Other + "', '" + value + "', 9")
+}
+
+// person stores an event of somebody whom no ledger knows.
+func (v *verified) person(purpose string) {
+	v.sql("INSERT INTO turf.consented_events (site_id, person, time, received, expires, purpose, name) SELECT " +
+		"1, toFixedString('a person unknown', 16), now64(3), now64(3), now() + 1000, '" + purpose + "', 'pageview'")
 }
 
 // verify notices each breach that is planted, and only then; what an owner sets up is none.

@@ -102,3 +102,18 @@ func (a *Access) get(kind, id string, doc any) (bool, error) {
 	}
 	return true, nil
 }
+
+// each calls do with each document of a kind until one cannot be read or do returns an error, and returns that. do may delete the
+// document.
+func each[T any](a *Access, kind string, do func(id string, doc T) error) error {
+	for id, b := range a.records.Docs(kind) {
+		var doc T
+		if err := json.Unmarshal(b, &doc); err != nil {
+			return fmt.Errorf("read %s %s: %w", kind, id, err)
+		}
+		if err := do(id, doc); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/base32"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -102,14 +101,14 @@ func (a *Access) AddScopedKey(ctx context.Context, scope Scope, site schema.Site
 // Keys lists the keys that are good for the site, the oldest first; those of all sites with AllSites.
 func (a *Access) Keys(site schema.SiteID) ([]Key, error) {
 	var keys []Key
-	for id, doc := range a.records.Docs(keyKind) {
-		var key Key
-		if err := json.Unmarshal(doc, &key); err != nil {
-			return nil, fmt.Errorf("read key %s: %w", id, err)
-		}
+	err := each(a, keyKind, func(_ string, key Key) error {
 		if site == AllSites || key.Site == AllSites || key.Site == site {
 			keys = append(keys, key)
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	slices.SortFunc(keys, func(x, y Key) int {
 		return cmp.Or(x.Created.Compare(y.Created), strings.Compare(x.Prefix, y.Prefix))
@@ -121,14 +120,14 @@ func (a *Access) Keys(site schema.SiteID) ([]Key, error) {
 func (a *Access) RevokeKey(ctx context.Context, name string) (Key, error) {
 	var found []string
 	var revoked Key
-	for id, doc := range a.records.Docs(keyKind) {
-		var key Key
-		if err := json.Unmarshal(doc, &key); err != nil {
-			return Key{}, fmt.Errorf("read key %s: %w", id, err)
-		}
+	err := each(a, keyKind, func(id string, key Key) error {
 		if key.Prefix == name || id == fingerprint(name) {
 			found, revoked = append(found, id), key
 		}
+		return nil
+	})
+	if err != nil {
+		return Key{}, err
 	}
 	switch len(found) {
 	case 0:
@@ -146,14 +145,9 @@ func (a *Access) RevokeKey(ctx context.Context, name string) (Key, error) {
 // CheckKey counts a request of the key for the site and returns nil when it may be answered, ErrInvalidKey or a
 // *LimitError.
 func (a *Access) CheckKey(plain string, site schema.SiteID) error {
-	id := fingerprint(plain)
-	var key Key
-	ok, err := a.get(keyKind, id, &key)
-	switch {
-	case err != nil:
+	id, key, err := a.keyOf(plain, ScopeStats)
+	if err != nil {
 		return err
-	case !ok, key.Scope != ScopeStats:
-		return ErrInvalidKey
 	}
 	if err := a.keys.take(id, a.now()); err != nil {
 		return err
@@ -174,13 +168,29 @@ func (a *Access) KeySite(plain string) (schema.SiteID, bool, error) {
 // CheckIngestKey returns nil when the key lets its owner send events of the site, else ErrInvalidKey. It counts nothing: the
 // collector has limits of its own.
 func (a *Access) CheckIngestKey(plain string, site schema.SiteID) error {
-	var key Key
-	ok, err := a.get(keyKind, fingerprint(plain), &key)
-	switch {
-	case err != nil:
-		return err
-	case !ok, key.Scope != ScopeIngest, site == AllSites, key.Site != AllSites && key.Site != site:
+	_, key, err := a.keyOf(plain, ScopeIngest)
+	if err == nil && (site == AllSites || key.Site != AllSites && key.Site != site) {
 		return ErrInvalidKey
 	}
-	return nil
+	return err
+}
+
+// CheckSitesKey counts a request of a key of ScopeSites and returns the only site that it may change, or AllSites. Errors:
+// ErrInvalidKey, or a *LimitError.
+func (a *Access) CheckSitesKey(plain string) (schema.SiteID, error) {
+	id, key, err := a.keyOf(plain, ScopeSites)
+	if err != nil {
+		return 0, err
+	}
+	return key.Site, a.keys.take(id, a.now())
+}
+
+// keyOf finds the key, and the id of its document. ErrInvalidKey: there is none of that scope.
+func (a *Access) keyOf(plain string, scope Scope) (id string, key Key, err error) {
+	id = fingerprint(plain)
+	ok, err := a.get(keyKind, id, &key)
+	if err == nil && (!ok || key.Scope != scope) {
+		err = ErrInvalidKey
+	}
+	return id, key, err
 }

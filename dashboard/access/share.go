@@ -2,7 +2,6 @@ package access
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -68,14 +67,14 @@ func (a *Access) AddShare(ctx context.Context, site schema.SiteID, name string) 
 // Shares lists the links to a site, by their names.
 func (a *Access) Shares(site schema.SiteID) ([]Share, error) {
 	var shares []Share
-	for id, doc := range a.records.Docs(shareKind) {
-		var s Share
-		if err := json.Unmarshal(doc, &s); err != nil {
-			return nil, fmt.Errorf("read link %s: %w", id, err)
-		}
+	err := each(a, shareKind, func(_ string, s Share) error {
 		if s.Site == site {
 			shares = append(shares, s)
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	slices.SortFunc(shares, func(x, y Share) int { return strings.Compare(x.Name, y.Name) })
 	return shares, nil
@@ -83,20 +82,21 @@ func (a *Access) Shares(site schema.SiteID) ([]Share, error) {
 
 // RemoveShare ends the link of that name: who has it sees nothing more. Errors: ErrShareNotFound.
 func (a *Access) RemoveShare(ctx context.Context, site schema.SiteID, name string) error {
-	for id, doc := range a.records.Docs(shareKind) {
-		var s Share
-		if err := json.Unmarshal(doc, &s); err != nil {
-			return fmt.Errorf("read link %s: %w", id, err)
-		}
+	found := false
+	err := each(a, shareKind, func(id string, s Share) error {
 		if s.Site != site || s.Name != name {
-			continue
+			return nil
 		}
+		found = true
 		if err := a.records.Delete(ctx, shareKind, id); err != nil {
 			return fmt.Errorf("remove link %s: %w", name, err)
 		}
 		return nil
+	})
+	if err == nil && !found {
+		return ErrShareNotFound
 	}
-	return ErrShareNotFound
+	return err
 }
 
 // Share is the link of a token, or false when there is none.
@@ -107,19 +107,4 @@ func (a *Access) Share(token string) (Share, bool, error) {
 	var s Share
 	ok, err := a.get(shareKind, fingerprint(token), &s)
 	return s, ok, err
-}
-
-// CheckSitesKey counts a request of a key of ScopeSites and returns the only site that it may change, or AllSites. Errors:
-// ErrInvalidKey, or a *LimitError.
-func (a *Access) CheckSitesKey(plain string) (schema.SiteID, error) {
-	id := fingerprint(plain)
-	var key Key
-	ok, err := a.get(keyKind, id, &key)
-	switch {
-	case err != nil:
-		return 0, err
-	case !ok, key.Scope != ScopeSites:
-		return 0, ErrInvalidKey
-	}
-	return key.Site, a.keys.take(id, a.now())
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -184,19 +183,15 @@ func (a *Access) Logout(ctx context.Context, token string) error {
 
 // endSessions ends the sessions that are over for a reason.
 func (a *Access) endSessions(ctx context.Context, over func(Session) bool) error {
-	for id, doc := range a.records.Docs(sessionKind) {
-		var s Session
-		if err := json.Unmarshal(doc, &s); err != nil {
-			return fmt.Errorf("read session %s: %w", id, err)
-		}
+	return each(a, sessionKind, func(id string, s Session) error {
 		if !over(s) {
-			continue
+			return nil
 		}
 		if err := a.records.Delete(ctx, sessionKind, id); err != nil {
 			return fmt.Errorf("end a session of %s: %w", s.User, err)
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // hash makes the stored form of a password. It waits for its turn, or for the context's end.

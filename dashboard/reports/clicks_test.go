@@ -80,7 +80,7 @@ func TestHeat(t *testing.T) {
 		}
 	}
 	for range 2 {
-		err := w.store.WriteHeat(t.Context(), []schema.HeatCell{
+		err := w.store.WriteHeat(t.Context(), "", []schema.HeatCell{
 			cell("a.example", "/", schema.HeatClick, day, 320, 5, 7, 2), cell("b.example", "/", schema.HeatClick, day+1, 320, 5, 7, 3),
 			cell("a.example", "/", schema.HeatClick, day, 320, 99, 1999, 1), cell("a.example", "/", schema.HeatClick, day, 640, 1, 1, 1),
 			cell("a.example", "/b", schema.HeatClick, day, 320, 1, 1, 9), cell("a.example", "/", schema.HeatRage, day, 320, 1, 1, 9),

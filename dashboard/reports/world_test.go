@@ -79,7 +79,7 @@ func (w *world) add(events []schema.ConsentedEvent) {
 		e.Site, e.Seq, e.Received, e.Purpose = w.site.ID, 1<<32-1-seqs[at]*7, time.Now().UTC(), "events"
 		setDefault(&e.Hostname, "a.example")
 	}
-	if err := w.store.WriteEvents(w.t.Context(), events); err != nil {
+	if err := w.store.WriteEvents(w.t.Context(), "", events); err != nil {
 		w.t.Fatal(err)
 	}
 	w.events = append(w.events, events...)

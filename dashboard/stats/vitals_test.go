@@ -11,8 +11,6 @@ import (
 
 	"turf/dashboard/stats"
 	"turf/schema"
-	"turf/schema/clickhouse"
-	"turf/schema/embedded/embeddedtest"
 )
 
 // vitalsK is the k of script.count.
@@ -28,15 +26,7 @@ type measured struct {
 // Percentiles lie within an eighth of the true ones of the measurements themselves. By device they are null where the k rule hides
 // more than a tenth, by the test's own reckoning, and else their rank is off by at most a tenth.
 func TestVitalsAgainstMeasurements(t *testing.T) {
-	engine := embeddedtest.Open(t)
-	db, err := clickhouse.Open(t.Context(), clickhouse.Config{Transport: engine, Database: embeddedtest.Database(t, engine)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	db := openDB(t)
 	nulls, numbers := 0, 0
 	for seed := range uint64(6) {
 		r := rand.New(rand.NewPCG(seed, 8))

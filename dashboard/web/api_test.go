@@ -18,7 +18,9 @@ import (
 type cannedAPI struct {
 	mu        sync.Mutex
 	questions []question
-	signedIn  bool // questions are answered
+	signedIn  bool                // questions are answered
+	exchanges map[string]exchange // of the reports over people who consented; see people_test.go
+	noReports bool                // the opt-in path is off
 }
 
 // question is what the page asks; see Plausible's stats API v2.
@@ -157,6 +159,9 @@ func (a *cannedAPI) answer(r *http.Request) (int, any) {
 	if !a.signedIn {
 		return 401, map[string]string{"error": "sign in first"}
 	}
+	if strings.HasPrefix(r.URL.Path, "/api/v1/reports/") {
+		return a.report(r)
+	}
 	switch r.URL.Path {
 	case "/api/me":
 		return 200, map[string]string{"user": "ada", "place_note": placeNote}
@@ -164,13 +169,15 @@ func (a *cannedAPI) answer(r *http.Request) (int, any) {
 		return 200, []map[string]any{
 			{
 				"site": "example.com", "timezone": "Europe/Amsterdam", "goals": 2, "funnels": []string{"Checkout", "Reading"},
-				"segments": []string{"Dutch & mobile", "Readers"},
+				"segments": []string{"Dutch & mobile", "Readers"}, "buttons": 3,
 			},
 			{"site": "new.example", "timezone": "Asia/Kathmandu"},
 			{"site": "odd.example", "timezone": "Mars/Olympus_Mons"},
 		}
 	case "/api/combinations":
 		return 200, combinations
+	case "/api/stats/buttons":
+		return a.buttons(r)
 	case "/api/stats/funnels":
 		return a.funnel(r)
 	case "/api/v1/stats/realtime/visitors":

@@ -214,7 +214,7 @@ func TestDarkAndLight(t *testing.T) {
 	light := eval[string](tb, paper)
 	dark := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}
 	params := emulation.SetEmulatedMediaParams{Features: dark}
-	if _, err := chromedp.Call(tb.ctx, emulation.SetEmulatedMedia, params); err != nil {
+	if _, err := chromedp.Call(tb.Context(), emulation.SetEmulatedMedia, params); err != nil {
 		t.Fatal(err)
 	}
 	tb.until(paper + ` !== '` + light + `'`)
@@ -310,7 +310,7 @@ func TestAccessible(t *testing.T) {
 
 // audit runs axe-core on the page as it is.
 func (tb *tab) audit(name, axe string) {
-	tb.t.Helper()
+	tb.T.Helper()
 	// Old answers fade for a moment while new ones are on their way; contrast is that of the page at rest.
 	tb.until(`!document.querySelector('.stale') && document.getAnimations().every((a) => a.playState === 'finished')`)
 	eval[any](tb, axe+"; undefined")
@@ -318,9 +318,9 @@ func (tb *tab) audit(name, axe string) {
 		v.nodes.map((n) => '  ' + n.target + ' ' + n.failureSummary).join('\n')))`)
 	var violations []string
 	if err := json.Unmarshal(found, &violations); err != nil {
-		tb.t.Fatal(err)
+		tb.T.Fatal(err)
 	}
 	if len(violations) > 0 {
-		tb.t.Errorf("%s:\n%s", name, strings.Join(violations, "\n"))
+		tb.T.Errorf("%s:\n%s", name, strings.Join(violations, "\n"))
 	}
 }

@@ -22,9 +22,7 @@ func TestSegments(t *testing.T) {
 	tb.until(`document.querySelectorAll('.number').length === 3 && document.querySelectorAll('[data-panel=pages] .row').length === 9`)
 	tb.until(`document.querySelector('[data-panel=pages] [data-tab=entry]').matches('.off') &&
 		document.querySelector('[data-panel=places].off .refusal').innerText.includes('Country is not counted together with segment')`)
-	if !api.asked("event:page", `"is" "segment" ["Dutch & mobile"]`) {
-		t.Error("the pages of the segment were not asked for")
-	}
+	tb.wait("the question for the pages of the segment", func() bool { return api.asked("event:page", `"is" "segment" ["Dutch & mobile"]`) })
 	if api.asked("visit:country", `"is" "segment" ["Dutch & mobile"]`) {
 		t.Error("what the server refuses was asked for")
 	}

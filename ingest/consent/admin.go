@@ -33,13 +33,18 @@ func (l *Ledger) SetSettings(site schema.SiteID, s Settings) error {
 	})
 }
 
-// Retention is for how many days events of a purpose are kept at a site, by the newest version of the purpose; 0 where
-// there is none.
+// Retention is for how many days events of a purpose are kept at a site: as the notices say under which consents still hold,
+// the shortest where they differ. Nobody's events are kept longer than that person agreed to. 0 where no notice names it.
 func (l *Ledger) Retention(site schema.SiteID, purpose string) (days int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, p := range l.st.site(site).purposes {
-		if p.ID == purpose {
+	st, now := l.st.site(site), l.cfg.Now()
+	for i := range st.notices {
+		n := &st.notices[i].Notice
+		if n.ValidFrom.After(now) || !st.supersededAt(n.Version, now).IsZero() {
+			continue
+		}
+		if p := st.purpose(purpose, n.version(purpose)); p != nil && (days == 0 || p.RetentionDays < days) {
 			days = p.RetentionDays
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -27,11 +28,13 @@ const (
 	maxUserBytes   = 256
 	maxLinks       = 8                    // users' ids linked to one subject
 	clockGrain     = 2 * time.Millisecond // both clocks are cut to milliseconds
+	maxMillis      = int64(1) << 52       // since 1970: beyond any clock
 )
 
 // batch is the body of POST /v1/x/events.
 type batch struct {
 	Token  string       `json:"token"`
+	ID     string       `json:"id"`  // random, of each batch: what comes twice is kept once; "" where none is told
 	Now    int64        `json:"now"` // the browser's clock, milliseconds since 1970; 0 where it is not told
 	Events []batchEvent `json:"events"`
 	Heat   []batchCell  `json:"heat"`
@@ -46,6 +49,17 @@ type batchEvent struct {
 	Session  string            `json:"s"` // 16 hexadecimal digits
 	Props    map[string]string `json:"p"`
 	Purpose  string            `json:"v"`
+
+	bad bool // it is not as it should be: dropped
+}
+
+// UnmarshalJSON reads an event. One that is not as it should be is no error: the others of its batch are good.
+func (e *batchEvent) UnmarshalJSON(text []byte) error {
+	type plain batchEvent
+	if json.Unmarshal(text, (*plain)(e)) != nil {
+		*e = batchEvent{bad: true}
+	}
+	return nil
 }
 
 type batchCell struct {
@@ -57,6 +71,15 @@ type batchCell struct {
 	Count int64  `json:"n"`
 }
 
+// UnmarshalJSON reads a cell. One that is not as it should be has no kind, and is dropped.
+func (c *batchCell) UnmarshalJSON(text []byte) error {
+	type plain batchCell
+	if json.Unmarshal(text, (*plain)(c)) != nil {
+		*c = batchCell{}
+	}
+	return nil
+}
+
 // purposes is what a batch needs, as bits.
 func (b *batch) purposes() (bits uint8, err error) {
 	if len(b.Events) > maxBatchEvents || len(b.Heat) > maxBatchCells {
@@ -65,8 +88,14 @@ func (b *batch) purposes() (bits uint8, err error) {
 	if len(b.Events)+len(b.Heat) == 0 {
 		return 0, malformed("the batch is empty")
 	}
+	if b.Now < 0 || b.Now > maxMillis {
+		return 0, malformed("now is not in milliseconds since 1970")
+	}
 	for i := range b.Events {
 		e := &b.Events[i]
+		if e.bad {
+			continue
+		}
 		if e.Purpose == "" {
 			e.Purpose = PurposeEvents
 		}
@@ -109,21 +138,34 @@ func (s *Server) postBatch(ec echo.Context) error {
 		return err
 	}
 	defer s.ledger.leave(p)
-	rows, dropped, err := s.rows(ec.Request(), &site, &b, &p)
+	given, err := s.batches.once(t.key, &b, p.received, func(sent *sentBatch) (batchAnswer, error) {
+		return s.keep(ec.Request(), &site, &b, p, sent)
+	})
 	if err != nil {
 		return err
 	}
-	cells, droppedCells, err := s.cells(&site, &b, &p)
+	return answer(ec, http.StatusAccepted, given)
+}
+
+// keep writes of a batch what may be kept of it.
+func (s *Server) keep(
+	hr *http.Request, site *schema.Site, b *batch, p pass, sent *sentBatch,
+) (given batchAnswer, err error) {
+	sent.clocks(b, &p)
+	rows, err := s.rows(hr, site, b, &p)
 	if err != nil {
-		return err
+		return given, err
 	}
-	kept, err := s.store(ec.Request().Context(), rows, cells)
+	cells, err := s.cells(site, b, &p)
+	if err != nil {
+		return given, err
+	}
+	kept, err := s.store(hr.Context(), sent, rows, cells)
 	if err != nil {
 		s.ledger.doubted(p)
-		return err
+		return given, err
 	}
-	dropped += droppedCells + len(rows) + len(cells) - kept
-	return answer(ec, http.StatusAccepted, map[string]int{"accepted": kept, "dropped": dropped})
+	return batchAnswer{kept, len(b.Events) + len(b.Heat) - kept}, nil
 }
 
 // entitled is the token of a request, in time.
@@ -140,58 +182,62 @@ func (s *Server) entitled(ec echo.Context, inBody string) (token, error) {
 	return t, nil
 }
 
-// store writes rows, also when the client has gone: they are let in. It returns how many are kept. Cells that cannot
-// be written after rows were are lost: a second try would count the rows twice.
+// store writes what a batch's earlier tries have not, also when the client has gone: it is let in. It returns how much
+// is kept. Of a batch without an id, cells that cannot be written after the rows were are lost, and told to be dropped:
+// a second try would count the rows twice.
 func (s *Server) store(
-	ctx context.Context, rows []schema.ConsentedEvent, cells []schema.HeatCell,
+	ctx context.Context, sent *sentBatch, rows []schema.ConsentedEvent, cells []schema.HeatCell,
 ) (kept int, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	if len(rows) > 0 {
-		if err := s.ledger.cfg.Store.WriteEvents(ctx, rows); err != nil {
+	if len(rows) > 0 && !sent.written {
+		if err := s.ledger.cfg.Store.WriteEvents(ctx, sent.token, rows); err != nil {
 			return 0, fmt.Errorf("write consented events: %w", err)
 		}
+		sent.written, sent.rows = true, len(rows)
 	}
 	if len(cells) == 0 {
-		return len(rows), nil
+		return sent.rows, nil
 	}
-	err = s.ledger.cfg.Store.WriteHeat(ctx, cells)
+	err = s.ledger.cfg.Store.WriteHeat(ctx, sent.token, cells)
 	switch {
 	case err == nil:
-		return len(rows) + len(cells), nil
-	case len(rows) == 0:
+		return sent.rows + len(cells), nil
+	case sent.token != "" || !sent.written:
 		return 0, fmt.Errorf("write heat cells: %w", err)
 	}
 	s.cfg.Logger.Error("heat cells are lost, whose events are written", "cells", len(cells), "err", err)
-	return len(rows), nil
+	return sent.rows, nil
 }
 
-// rows makes rows of a batch's events.
+// rows makes rows of those of a batch's events that are as they should be. One from before the consent refuses them
+// all.
 func (s *Server) rows(
 	hr *http.Request, site *schema.Site, b *batch, p *pass,
-) (rows []schema.ConsentedEvent, dropped int, err error) {
+) (rows []schema.ConsentedEvent, err error) {
 	for i := range b.Events {
 		e := &b.Events[i]
+		if e.bad || e.Time <= 0 || e.Time > maxMillis {
+			continue
+		}
 		at, err := p.time(b.Now, e.Time, e.Purpose)
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		session, err := strconv.ParseUint(e.Session, 16, 64)
 		if err != nil || len(e.Session) != 16 {
-			return nil, 0, malformed("s must be 16 hexadecimal digits")
+			continue
 		}
 		d, drop, err := s.cfg.Describer.Describe(hr, site, &ingest.Sighting{
 			Name: e.Name, URL: e.URL, Referrer: e.Referrer, Props: e.Props, At: at,
 		})
 		var invalid *ingest.InvalidError
-		if errors.As(err, &invalid) {
-			return nil, 0, malformed(invalid.Error())
-		}
-		if err != nil {
-			return nil, 0, err
-		}
-		if drop != ingest.Passed || d.Name == "" {
-			dropped++
+		switch {
+		case errors.As(err, &invalid):
+			continue
+		case err != nil:
+			return nil, err
+		case drop != ingest.Passed || d.Name == "":
 			continue
 		}
 		v := s.ledger.attribute(p.subject, visit{session, d.Channel, d.Source, d.Campaign, d.Referrer})
@@ -204,7 +250,7 @@ func (s *Server) rows(
 		})
 	}
 	apart(rows)
-	return rows, dropped, nil
+	return rows, nil
 }
 
 // apart sees to it that no two rows of a batch have the same time and number, which order them. They come in the order
@@ -220,12 +266,8 @@ func apart(rows []schema.ConsentedEvent) {
 }
 
 // time is when an event happened by the server's clock, or why it may not be kept. now is the browser's clock at
-// sending, or 0.
+// sending, or 0; both are within maxMillis.
 func (p *pass) time(now, t int64, purpose string) (time.Time, error) {
-	const most = int64(1) << 52 // milliseconds: beyond any clock
-	if now < 0 || now > most || t <= 0 || t > most {
-		return time.Time{}, malformed("a time is not in milliseconds since 1970")
-	}
 	at := time.UnixMilli(t).UTC()
 	if now != 0 {
 		at = at.Add(p.received.Sub(time.UnixMilli(now)))
@@ -243,26 +285,25 @@ func (p *pass) time(now, t int64, purpose string) (time.Time, error) {
 	return at, nil
 }
 
-// cells makes heat cells of a batch, of the day in the site's own time.
-func (s *Server) cells(site *schema.Site, b *batch, p *pass) (cells []schema.HeatCell, dropped int, err error) {
+// cells makes heat cells of those of a batch that are as they should be, of the day in the site's own time.
+func (s *Server) cells(site *schema.Site, b *batch, p *pass) (cells []schema.HeatCell, err error) {
 	loc, err := site.Location()
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	for i := range b.Heat {
 		c := &b.Heat[i]
 		switch c.Kind {
 		case schema.HeatClick, schema.HeatRage, schema.HeatDead, schema.HeatScroll:
 		default:
-			return nil, 0, malformed("k must be click, rage, dead or scroll")
+			continue
 		}
 		if c.X < 0 || c.X >= schema.HeatXBins || c.Y < 0 || c.Y >= schema.MaxHeatYBins ||
 			c.Width < 0 || c.Width > math.MaxUint16 || c.Count < 1 || c.Count > maxCellCount {
-			return nil, 0, malformed("a heat cell lies outside of the grid")
+			continue
 		}
 		host, path, ok := s.cfg.Describer.CleanPage(site, c.URL)
 		if !ok {
-			dropped++
 			continue
 		}
 		cell := schema.HeatCell{
@@ -275,7 +316,7 @@ func (s *Server) cells(site *schema.Site, b *batch, p *pass) (cells []schema.Hea
 		}
 		cells = append(cells, cell)
 	}
-	return cells, dropped, nil
+	return cells, nil
 }
 
 // postIdentify links a user's id to a subject that agreed to account_link; for others it does nothing, and answers the

@@ -32,22 +32,25 @@ func (c *clock) add(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// memory is a Store in memory.
+// memory is a Store in memory. It remembers no tokens: what is given twice is there twice.
 type memory struct {
 	mu     sync.Mutex
 	rows   []schema.ConsentedEvent
 	cells  []schema.HeatCell
+	tokens []string                      // of the writes that were tried
 	fail   error                         // of Erase and of writes
+	cold   error                         // of WriteHeat alone
 	before func([]schema.ConsentedEvent) // called by WriteEvents first
 	erased map[schema.PersonRef]int
 }
 
-func (m *memory) WriteEvents(_ context.Context, events []schema.ConsentedEvent) error {
+func (m *memory) WriteEvents(_ context.Context, token string, events []schema.ConsentedEvent) error {
 	if m.before != nil {
 		m.before(events)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.tokens = append(m.tokens, token)
 	if m.fail != nil {
 		return m.fail
 	}
@@ -55,11 +58,15 @@ func (m *memory) WriteEvents(_ context.Context, events []schema.ConsentedEvent) 
 	return nil
 }
 
-func (m *memory) WriteHeat(_ context.Context, cells []schema.HeatCell) error {
+func (m *memory) WriteHeat(_ context.Context, token string, cells []schema.HeatCell) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.tokens = append(m.tokens, token)
+	if err := errors.Join(m.fail, m.cold); err != nil {
+		return err
+	}
 	m.cells = append(m.cells, cells...)
-	return m.fail
+	return nil
 }
 
 func (m *memory) Erase(_ context.Context, site schema.SiteID, person schema.PersonRef) error {

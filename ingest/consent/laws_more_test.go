@@ -370,7 +370,7 @@ func TestL16WhatComesLateIsErasedToo(t *testing.T) {
 	w.must("POST", "/v1/consent/withdraw", "", 204, p.bearer())
 	w.until("the first erasure", func() bool { return w.store.erasures(p.ref) > 0 })
 	w.store.before = nil
-	if err := w.store.WriteEvents(t.Context(), late); err != nil {
+	if err := w.store.WriteEvents(t.Context(), "", late); err != nil {
 		t.Fatal(err)
 	}
 	if w.ledger.Erased(1, p.ref) {

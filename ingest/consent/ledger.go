@@ -52,8 +52,10 @@ var errClosed = fmt.Errorf("%w: it is closed", ErrUnavailable)
 
 // Store keeps what people agreed to. Its methods are called by many goroutines; writes are done when they return.
 type Store interface {
-	WriteEvents(ctx context.Context, events []schema.ConsentedEvent) error
-	WriteHeat(ctx context.Context, cells []schema.HeatCell) error
+	// WriteEvents and WriteHeat may be called again with the same token, also by another process, and store once what
+	// was given with it. The token "" says that nothing is ever given again.
+	WriteEvents(ctx context.Context, token string, events []schema.ConsentedEvent) error
+	WriteHeat(ctx context.Context, token string, cells []schema.HeatCell) error
 	// Erase takes away all rows of a person, for good. It is called again until it succeeds.
 	Erase(ctx context.Context, site schema.SiteID, person schema.PersonRef) error
 	// Export gives all events of a person, in the order of their time.

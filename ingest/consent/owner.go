@@ -95,11 +95,7 @@ func (l *Ledger) Granted(site schema.SiteID, person schema.PersonRef, purpose st
 		}
 		given := (e.State == Given || e.State == Renewed) && e.grants(purpose)
 		if open && (!given || !e.ReceivedAt.Before(all[len(all)-1].To)) {
-			at := e.ReceivedAt
-			if e.Type == typeAutomatic {
-				at = e.OccurredAt // when it ended; it was logged later
-			}
-			end(at)
+			end(e.ReceivedAt) // what ended by itself ended before that, at To
 		}
 		if !given {
 			continue

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,8 +24,11 @@ func TestGranted(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	m := &modelRun{world: newWorld(t), rand: rand.New(rand.NewPCG(seed, 2)), proof: map[string]bool{}}
-	for range operations {
+	for i := range operations {
 		m.clock.add(time.Duration(m.rand.IntN(2000)) * time.Millisecond)
+		if i%100 == 50 {
+			m.notice = m.addNotice("example.com", m.rand.IntN(3) == 0)
+		}
 		m.step()
 	}
 	m.note()
@@ -117,6 +122,65 @@ func TestRemoveSite(t *testing.T) {
 	if _, err := Verify(w.dir); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestRemoveSiteWaits: the rows of a site are deleted when the batch that is being written has come, and not before.
+func TestRemoveSiteWaits(t *testing.T) {
+	w := newWorld(t)
+	p := w.agree("events")
+	inside, release := make(chan struct{}), make(chan struct{})
+	w.store.before = func([]schema.ConsentedEvent) {
+		close(inside)
+		<-release
+	}
+	var released atomic.Bool
+	var tasks sync.WaitGroup
+	tasks.Go(func() { p.collects(p.view("/a")) })
+	<-inside
+	tasks.Go(func() {
+		if err := w.ledger.RemoveSite(1, func() error {
+			if !released.Load() {
+				t.Error("the rows are deleted while a batch is being written")
+			}
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+	})
+	w.until("the site is off", func() bool { return w.ledger.Settings(1) == Settings{} })
+	time.Sleep(20 * time.Millisecond) // time to do what is wrong
+	released.Store(true)
+	close(release)
+	tasks.Wait()
+}
+
+// TestRetention: a purpose is kept as long as those agreed to whose consent holds, the shortest of it; a version that no notice
+// names yet is nothing that anybody agreed to.
+func TestRetention(t *testing.T) {
+	w := newWorld(t)
+	retention := func(want int, when string) {
+		t.Helper()
+		if got := w.ledger.Retention(1, PurposeEvents); got != want {
+			t.Errorf("%s it is %d days, want %d", when, got, want)
+		}
+	}
+	retention(396, "by the first notice")
+	w.must("POST", "/v1/sites/example.com/purposes", `{"id":"events","data":["pages"],"retention_days":700}`, 201)
+	retention(396, "with a longer version that nobody was shown")
+	notices := w.ledger.Notices(1)
+	next := notices[0].Notice
+	next.Purposes, next.Material, next.ValidFrom = []string{"events@2", "journeys@1", "heatmap@1", "account_link@1"}, false, w.clock.Now()
+	if _, _, err := w.ledger.AddNotice(&testSites[0], next); err != nil {
+		t.Fatal(err)
+	}
+	retention(396, "while the consents of the older notice hold")
+	next.Material, next.ValidFrom = true, w.clock.Now().Add(time.Hour)
+	if _, _, err := w.ledger.AddNotice(&testSites[0], next); err != nil {
+		t.Fatal(err)
+	}
+	retention(396, "before the material notice holds")
+	w.clock.add(2 * time.Hour)
+	retention(700, "when all are asked again")
 }
 
 // TestErase: who has the cid has all erased, and other texts are no cid.

@@ -26,7 +26,7 @@ const (
 	RoleWrite             // notices, purposes, settings
 )
 
-// ServerConfig is what a Server needs. All but Logger are required.
+// ServerConfig is what a Server needs. All but Keeping and Logger are required.
 type ServerConfig struct {
 	Ledger    *Ledger
 	Describer *ingest.Describer
@@ -34,7 +34,9 @@ type ServerConfig struct {
 	Site      func(id schema.SiteID) (schema.Site, bool)
 	// Authorize reports whether a request comes from somebody who may do this with the site.
 	Authorize func(r *http.Request, site schema.SiteID, role Role) bool
-	Logger    *slog.Logger // nil: silent
+	// Keeping is for how long the counting path keeps its sums, for the texts that say so; nil: they do not.
+	Keeping *Keeping
+	Logger  *slog.Logger // nil: silent
 }
 
 // Server answers the requests of the opt-in path. It may be used by many goroutines and there is nothing to close.
@@ -42,6 +44,7 @@ type Server struct {
 	cfg     ServerConfig
 	ledger  *Ledger
 	answers *answers
+	batches *batches
 }
 
 // NewServer makes a Server.
@@ -52,7 +55,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Server{cfg, cfg.Ledger, newAnswers()}, nil
+	return &Server{cfg, cfg.Ledger, newAnswers(), newBatches()}, nil
 }
 
 // Register adds the routes.
@@ -87,6 +90,7 @@ func (s *Server) Register(e *echo.Echo) {
 	for _, r := range routes {
 		e.Add(r.method, r.path, s.guard(r.handle))
 	}
+	s.registerPages(e)
 	for _, path := range []string{"/v1/consent/*", "/v1/x/*", "/v1/subjects/*", "/v1/log/*"} {
 		e.OPTIONS(path, preflight)
 	}

@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -99,22 +100,30 @@ func heatColumns() []client.ColumnNameAndType {
 	}
 }
 
-// WriteEvents stores the events; it may be called again with the same ones, in the same order, until it returns nil, and
-// stores them once. After an error nothing, everything or something is stored.
-func (c *Consented) WriteEvents(ctx context.Context, events []schema.ConsentedEvent) error {
+// WriteEvents stores the events; it may be called again with the same token until it returns nil, also by another process,
+// and stores them once, of each month (by Time) what came first: the last DeduplicationWindow parts of inserts are known. The token ""
+// stands for one made of the events themselves: the same ones, in the same order. After an error nothing, everything or
+// something is stored.
+func (c *Consented) WriteEvents(ctx context.Context, token string, events []schema.ConsentedEvent) error {
 	for i := range events {
 		if err := checkConsented(&events[i]); err != nil {
 			return fmt.Errorf("write %d consented events: event %d: %w", len(events), i, err)
 		}
 	}
+	number := 0
 	for block := range slices.Chunk(events, BlockRows) {
 		columns, err := c.columnsOf(block)
 		if err != nil {
 			return fmt.Errorf("write %d consented events: %w", len(events), err)
 		}
-		if err := c.write(ctx, eventsTable, eventColumns(), insertSettings(eventsToken(block)), columns); err != nil {
+		known := blockToken(token, number)
+		if token == "" {
+			known = eventsToken(block)
+		}
+		if err := c.write(ctx, eventsTable, eventColumns(), insertSettings(known), columns); err != nil {
 			return fmt.Errorf("write %d consented events: %w", len(block), err)
 		}
+		number++
 	}
 	return nil
 }
@@ -135,6 +144,11 @@ func checkConsented(e *schema.ConsentedEvent) error {
 		}
 	}
 	return nil
+}
+
+// blockToken is what a block of what was given a token is known by.
+func blockToken(token string, number int) string {
+	return fmt.Sprintf("consented-%s-%d", token, number)
 }
 
 // eventsToken is what the events are known by when they are sent again: two different events differ in person, time or seq.
@@ -207,9 +221,14 @@ func (c *Consented) columnsOf(events []schema.ConsentedEvent) ([]any, error) {
 	return columns, nil
 }
 
-// WriteHeat adds the cells to those that are stored. It must be called once for what was counted: the same cells again are
-// more clicks. After an error nothing, everything or something is stored.
-func (c *Consented) WriteHeat(ctx context.Context, cells []schema.HeatCell) error {
+// WriteHeat adds the cells to those that are stored. It may be called again with the same token, as [Consented.WriteEvents],
+// and adds once. With the token "" it must be called once for what was counted: the same cells again are more clicks. After an
+// error nothing, everything or something is stored.
+func (c *Consented) WriteHeat(ctx context.Context, token string, cells []schema.HeatCell) error {
+	if token == "" {
+		token = rand.Text() // two batches may well be alike, and a table that remembers inserts does so by what is in them
+	}
+	number := 0
 	for block := range slices.Chunk(cells, BlockRows) {
 		n := len(block)
 		sites, widths, xs, ys := make([]uint32, n), make([]uint16, n), make([]uint8, n), make([]uint16, n)
@@ -223,13 +242,12 @@ func (c *Consented) WriteHeat(ctx context.Context, cells []schema.HeatCell) erro
 			days[i], clicks[i] = time.Unix(int64(cell.Day)*86400, 0).UTC(), cell.Count
 			hosts[i], paths[i], kinds[i] = cell.Hostname, cell.Path, cell.Kind
 		}
-		settings := insertSettings("")
-		delete(settings, "insert_deduplication_token")
-		settings["insert_deduplicate"] = 0 // two batches may well be alike
+		settings := insertSettings(blockToken(token, number))
 		err := c.write(ctx, heatTable, heatColumns(), settings, []any{sites, days, hosts, paths, kinds, widths, xs, ys, clicks})
 		if err != nil {
 			return fmt.Errorf("write %d heat cells: %w", n, err)
 		}
+		number++
 	}
 	return nil
 }

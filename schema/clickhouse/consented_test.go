@@ -66,11 +66,11 @@ func TestConsentedRefuses(t *testing.T) {
 	} {
 		events := someEvents(t, 1, person(1), 3)
 		tt.change(&events[1])
-		if err := store.WriteEvents(t.Context(), events); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if err := store.WriteEvents(t.Context(), "", events); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
 	}
-	err := store.WriteHeat(t.Context(), []schema.HeatCell{{Site: 1, X: schema.HeatXBins}})
+	err := store.WriteHeat(t.Context(), "", []schema.HeatCell{{Site: 1, X: schema.HeatXBins}})
 	if err == nil || !strings.Contains(err.Error(), "outside of the grid") {
 		t.Errorf("a cell outside: %v", err)
 	}
@@ -201,7 +201,7 @@ func TestHeatAddsUp(t *testing.T) {
 		other := cell
 		other.Y = 8
 		for range 3 { // the same cells again are more clicks
-			if err := store.WriteHeat(t.Context(), []schema.HeatCell{cell, other}); err != nil {
+			if err := store.WriteHeat(t.Context(), "", []schema.HeatCell{cell, other}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -212,6 +212,50 @@ func TestHeatAddsUp(t *testing.T) {
 		statement(t, config, "OPTIMIZE TABLE consented_heat FINAL")
 		if got := fmt.Sprint(query(t, db, "SELECT count(), sum(clicks) FROM consented_heat", nil)); got != "[[2 12]]" {
 			t.Errorf("merged %s", got)
+		}
+	})
+}
+
+// P6: what is sent again with its token is stored once, whatever it looks like by then, also through another connection, and what
+// is alike with another token is another.
+func TestConsentedTokens(t *testing.T) {
+	overBoth(t, func(t *testing.T, config clickhouse.Config) {
+		events := someEvents(t, 1, person(1), 3)
+		for i := range events {
+			events[i].Time = noon.Add(time.Duration(i) * time.Second)
+		}
+		cells := []schema.HeatCell{{
+			Site: 1, Day: schema.DayOf(time.Now(), time.UTC), Hostname: "a.example", Path: "/", Kind: schema.HeatClick, Width: 320, Count: 2,
+		}}
+		db := open(t, config)
+		for n, step := range []struct {
+			token  string
+			rows   int
+			clicks int64
+		}{
+			{"one", 3, 2},
+			{"one", 3, 2},
+			{"two", 6, 4},
+			{"one", 6, 4},
+			{"two", 6, 4},
+		} {
+			store := clickhouse.NewConsented(open(t, config), nil)
+			for i := range events { // the way of the request took longer
+				events[i].Time, events[i].Received = events[i].Time.Add(7*time.Millisecond), events[i].Received.Add(time.Second)
+			}
+			if err := store.WriteEvents(t.Context(), step.token, events); err != nil {
+				t.Fatal(err)
+			}
+			if err := store.WriteHeat(t.Context(), step.token, cells); err != nil {
+				t.Fatal(err)
+			}
+			if got := len(export(t, store, 1, person(1))); got != step.rows {
+				t.Errorf("step %d, token %s: %d events, want %d", n, step.token, got, step.rows)
+			}
+			want := fmt.Sprintf("[[%d]]", step.clicks)
+			if got := fmt.Sprint(query(t, db, "SELECT sum(clicks) FROM consented_heat", nil)); got != want {
+				t.Errorf("step %d, token %s: clicks %s, want %s", n, step.token, got, want)
+			}
 		}
 	})
 }
@@ -269,7 +313,7 @@ func someEvents(t *testing.T, site schema.SiteID, p schema.PersonRef, n int) []s
 
 func writeEvents(t *testing.T, store *clickhouse.Consented, events []schema.ConsentedEvent) {
 	t.Helper()
-	if err := store.WriteEvents(t.Context(), events); err != nil {
+	if err := store.WriteEvents(t.Context(), "", events); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -126,6 +126,11 @@ func TestTypeScript(t *testing.T) {
 	if err != nil || len(tests) == 0 {
 		t.Fatalf("no tests found: %v", err)
 	}
+	below, err := filepath.Glob(filepath.Join(webDir, "src", "*", "*.test.ts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests = append(tests, below...)
 	out := t.TempDir()
 	res := api.Build(api.BuildOptions{
 		EntryPoints: tests, Outdir: out, Bundle: true, Write: true, Platform: api.PlatformNode, Format: api.FormatESModule,

@@ -42,7 +42,7 @@ func bundle(dir string) (map[string][]byte, error) {
 	b := builder{dir: dir, files: map[string][]byte{}, manifest: Manifest{Sources: hash, Assets: map[string]string{}}}
 	steps := []func() error{
 		func() error { return b.script("theme.js", "src/theme-early.ts") },
-		func() error { return b.script("app.js", "src/main.tsx") },
+		b.app,
 		func() error { return b.style("app.css", "src/style/main.css") },
 		func() error { return b.copy("icon.svg", "src/icon.svg") },
 		b.licences,
@@ -61,6 +61,59 @@ type builder struct {
 	dir      string
 	files    map[string][]byte
 	manifest Manifest
+	// modules are the files that the page's script needs from the start, beside itself.
+	modules []string
+}
+
+// app builds the page's script. What it imports when it is needed becomes files of their own.
+func (b *builder) app() error {
+	o, err := b.options(api.BuildOptions{
+		JSX: api.JSXAutomatic, JSXImportSource: "preact", Format: api.FormatESModule, Charset: api.CharsetUTF8, Splitting: true,
+		EntryPointsAdvanced: []api.EntryPoint{{InputPath: "src/main.tsx", OutputPath: "app"}},
+		Outdir:              "dist", EntryNames: "assets/[name]-[hash]", ChunkNames: "assets/[name]-[hash]", Metafile: true,
+	})
+	if err != nil {
+		return err
+	}
+	res := api.Build(o)
+	if len(res.Errors) > 0 {
+		return fmt.Errorf("bundle the page's script:\n%s",
+			strings.Join(api.FormatMessages(res.Errors, api.FormatMessagesOptions{}), "\n"))
+	}
+	var meta struct {
+		Outputs map[string]struct {
+			EntryPoint string `json:"entryPoint"`
+			Imports    []struct {
+				Path string `json:"path"`
+				Kind string `json:"kind"`
+			} `json:"imports"`
+		} `json:"outputs"`
+	}
+	if err := json.Unmarshal([]byte(res.Metafile), &meta); err != nil {
+		return fmt.Errorf("read what was bundled: %w", err)
+	}
+	for name, out := range meta.Outputs {
+		if out.EntryPoint != "src/main.tsx" {
+			continue
+		}
+		b.manifest.Assets["app.js"] = strings.TrimPrefix(name, "dist/")
+		for _, i := range out.Imports {
+			if i.Kind == "import-statement" {
+				b.modules = append(b.modules, strings.TrimPrefix(i.Path, "dist/"))
+			}
+		}
+	}
+	slices.Sort(b.modules)
+	for _, f := range res.OutputFiles {
+		name, err := filepath.Rel(filepath.Join(o.AbsWorkingDir, "dist"), f.Path)
+		if err != nil {
+			return fmt.Errorf("name %s: %w", f.Path, err)
+		}
+		if err := b.add(filepath.ToSlash(name), f.Contents); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (b *builder) script(name, entry string) error {
@@ -73,14 +126,13 @@ func (b *builder) style(name, entry string) error {
 	return b.esbuild(name, entry, api.BuildOptions{})
 }
 
-func (b *builder) esbuild(name, entry string, o api.BuildOptions) error {
+// options adds what all bundles have.
+func (b *builder) options(o api.BuildOptions) (api.BuildOptions, error) {
 	dir, err := filepath.Abs(b.dir)
 	if err != nil {
-		return fmt.Errorf("find %s: %w", b.dir, err)
+		return o, fmt.Errorf("find %s: %w", b.dir, err)
 	}
-	o.EntryPoints = []string{entry}
 	o.AbsWorkingDir = dir
-	o.Outfile = "dist/" + name
 	o.Bundle = true
 	o.MinifyWhitespace, o.MinifyIdentifiers, o.MinifySyntax = true, true, true
 	o.LegalComments = api.LegalCommentsNone // the licences are served whole, see licences
@@ -89,6 +141,16 @@ func (b *builder) esbuild(name, entry string, o api.BuildOptions) error {
 		{Name: api.EngineFirefox, Version: "110"},
 		{Name: api.EngineSafari, Version: "16"},
 	}
+	return o, nil
+}
+
+func (b *builder) esbuild(name, entry string, o api.BuildOptions) error {
+	o, err := b.options(o)
+	if err != nil {
+		return err
+	}
+	o.EntryPoints = []string{entry}
+	o.Outfile = "dist/" + name
 	res := api.Build(o)
 	if len(res.Errors) > 0 {
 		return fmt.Errorf("bundle %s:\n%s", entry,
@@ -125,6 +187,11 @@ func (b *builder) page() error {
 		return fmt.Errorf("read index.html: %w", err)
 	}
 	html := string(text)
+	var preload strings.Builder
+	for _, name := range b.modules {
+		fmt.Fprintf(&preload, "<link rel=\"modulepreload\" href=\"/%s\">\n", name)
+	}
+	html = strings.ReplaceAll(html, "{{modules}}\n", preload.String())
 	for name, hashed := range b.manifest.Assets {
 		html = strings.ReplaceAll(html, "{{"+name+"}}", "/"+hashed)
 	}

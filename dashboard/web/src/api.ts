@@ -11,6 +11,7 @@ export interface Site {
   goals?: number; // how many its owner declared
   funnels?: string[]; // their names
   segments?: string[]; // likewise
+  buttons?: number; // how many are declared
 }
 
 /** Who is looking: a user who signed in, or anyone where the server asks for no password. */
@@ -60,7 +61,8 @@ export function whenSignedOut(f: () => void): void {
   onSignedOut = f;
 }
 
-async function call(path: string, init: RequestInit = {}): Promise<unknown> {
+/** Sends a request. The answer is its JSON, or its text where it is plain. */
+export async function call(path: string, init: RequestInit = {}): Promise<unknown> {
   let response: Response;
   try {
     response = await fetch(path, { credentials: "same-origin", ...init });
@@ -75,9 +77,10 @@ async function call(path: string, init: RequestInit = {}): Promise<unknown> {
   } catch {
     body = undefined;
   }
-  if (response.ok) return body;
+  if (response.ok) return response.headers.get("Content-Type")?.startsWith("text/plain") ? text : body;
   if (response.status === 401 && path !== "/api/login") onSignedOut();
-  const said = (body as { error?: unknown } | undefined)?.error;
+  const problem = (body ?? {}) as { error?: unknown; detail?: unknown; title?: unknown };
+  const said = problem.error ?? (problem.detail || problem.title);
   throw new APIError(response.status, typeof said === "string" ? said : `The server answered ${response.status}.`);
 }
 
@@ -156,4 +159,26 @@ export interface Funnel {
 export async function funnel(site: string, name: string, range: Span, signal?: AbortSignal): Promise<Funnel> {
   const params = new URLSearchParams({ site_id: site, funnel: name, date_range: `${range.from},${range.to}` });
   return (await call(`/api/stats/funnels?${params}`, { signal: signal ?? null })) as Funnel;
+}
+
+/** What is shown of a site's buttons; see ButtonsAnswer of the server's package stats. */
+export interface Buttons {
+  declared: Button[];
+  undeclared: Button[]; // that were clicked all the same
+  more_undeclared?: boolean;
+  untold_clicks?: number; // on which of the buttons is not known
+  hint?: string; // where nobody clicked
+}
+
+export interface Button {
+  element: string;
+  clicks: number;
+  visitors: number;
+  never_clicked: boolean;
+}
+
+/** How often the buttons of a site were clicked. */
+export async function buttons(site: string, range: Span, signal?: AbortSignal): Promise<Buttons> {
+  const params = new URLSearchParams({ site_id: site, date_range: `${range.from},${range.to}` });
+  return (await call(`/api/stats/buttons?${params}`, { signal: signal ?? null })) as Buttons;
 }

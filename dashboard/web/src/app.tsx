@@ -9,6 +9,7 @@ import { Login } from "./login";
 import { useView } from "./navigate";
 import { SitePage } from "./site";
 import { SiteList } from "./sites";
+import { TabPage, Tabs } from "./tabs";
 
 type Session =
   | { state: "asking" }
@@ -52,15 +53,20 @@ export function App() {
     setSession({ state: "signed out" });
   };
   const site = session.sites.find((s) => s.site === view.site);
+  // Whoever came by a link sees the numbers and nothing else.
+  const tab = session.me.shared ? undefined : view.tab;
   return (
     <>
       <a class="skip" href="#content">Skip to the numbers</a>
       <Header view={view} sites={session.sites} me={session.me} onSignOut={signOut} />
+      {site && !session.me.shared && <Tabs view={view} />}
       {view.site === ""
         ? <SiteList sites={session.sites} />
         : site
-        ? <Guard key={site.site}>
-            <SitePage site={site} view={view} placeNote={session.me.place_note} combinations={session.combinations} />
+        ? <Guard key={`${site.site} ${tab}`}>
+            {tab
+              ? <TabPage tab={tab} site={site} view={view} />
+              : <SitePage site={site} view={view} placeNote={session.me.place_note} combinations={session.combinations} />}
           </Guard>
         : <Notice title={`No site ${view.site} here`}>
             Add it with <code>turf site add {view.site}</code>, or choose another one above.

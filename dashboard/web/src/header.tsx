@@ -28,7 +28,7 @@ export function Header({ view, sites, me, onSignOut }: Props) {
           <span class="hidden">Site</span>
           <select
             value={known ? view.site : ""}
-            onChange={(e) => go({ ...view, site: e.currentTarget.value, filters: [] })}
+            onChange={(e) => go({ ...view, site: e.currentTarget.value, filters: [], more: undefined })}
           >
             {!known && <option value="">Choose a site</option>}
             {sites.map((s) => <option key={s.site} value={s.site}>{s.site}</option>)}

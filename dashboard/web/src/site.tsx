@@ -2,6 +2,7 @@
 
 import { useRef, useState } from "preact/hooks";
 import { ask, type Site } from "./api";
+import { Buttons } from "./buttons";
 import { Chips } from "./chips";
 import type { Combination } from "./combine";
 import { type Day, today as todayIn } from "./day";
@@ -81,6 +82,7 @@ export function SitePage({ site, view, placeNote, combinations }: Props) {
         ))}
       </div>
       {site.funnels && <Funnels site={site} view={view} span={span} tick={live ? tick : 0} />}
+      {site.buttons && <Buttons site={site.site} view={view} span={span} tick={live ? tick : 0} />}
       <Vitals site={site.site} view={view} span={span} tick={live ? tick : 0} />
       <Drops site={site.site} span={span} tick={live ? tick : 0} />
     </main>

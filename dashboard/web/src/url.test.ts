@@ -24,6 +24,11 @@ test("views and their addresses", () => {
     ],
     [{ ...plain, filters: [{ key: "segment", not: false, values: ["Dutch & mobile"] }] }, "/example.com?segment=Dutch+%26+mobile"],
     [{ ...plain, filters: [{ key: "city", not: false, values: ["2759794"] }] }, "/example.com?city=2759794"],
+    [{ ...plain, tab: "consent", more: {} }, "/example.com?tab=consent"],
+    [
+      { ...plain, tab: "consent", period: { preset: "30d" }, more: { part: "ledger", record: "a/b c" } },
+      "/example.com?tab=consent&period=30d&part=ledger&record=a/b+c",
+    ],
     [{ ...plain, site: "münchen.example" }, "/m%C3%BCnchen.example"],
   ];
   for (const [view, url] of cases) {
@@ -33,7 +38,7 @@ test("views and their addresses", () => {
 });
 
 test("what is wrong in an address is ignored", () => {
-  for (const query of ["period=5y", "from=2026-02-30&to=2026-03-01", "from=2026-03-02&to=2026-03-01", "metric=toString", "zzz=1"]) {
+  for (const query of ["period=5y", "from=2026-02-30&to=2026-03-01", "from=2026-03-02&to=2026-03-01", "metric=toString", "zzz=1", "tab=x&part=y"]) {
     assert.deepEqual(parseURL(`/example.com?${query}`), plain, query);
   }
   assert.equal(parseURL("/%").site, "%");

@@ -1,5 +1,6 @@
 // The state of the page is in its address, so that a view can be bookmarked and shared and Back works:
 // /example.com?period=30d&metric=visits&source=Google&page.not=/pricing
+// The other pages of a site keep what is theirs under names of their own: /example.com?tab=consent&part=ledger&record=…
 
 import { type Day, isDay } from "./day";
 import { canTurn, type Filter, filterTable, sorted } from "./filters";
@@ -11,7 +12,14 @@ export interface View {
   period: Period;
   metric: Metric;
   filters: Filter[];
+  tab?: Tab | undefined; // left out: the numbers
+  more?: Record<string, string> | undefined; // what the page of the tab keeps in the address, in its own words
 }
+
+/** The pages of a site beside its numbers. */
+export type Tab = "people" | "consent";
+
+const tabs: readonly string[] = ["people", "consent"] satisfies Tab[];
 
 export const defaultMetric: Metric = "visitors";
 
@@ -19,12 +27,21 @@ export const defaultMetric: Metric = "visitors";
 export function parse(pathname: string, search: string): View {
   const q = new URLSearchParams(search);
   const metric = q.get("metric") ?? "";
-  return {
+  const view: View = {
     site: siteOf(pathname),
     period: periodOf(q),
     metric: Object.hasOwn(metrics, metric) ? (metric as Metric) : defaultMetric,
     filters: filtersOf(q),
   };
+  const tab = q.get("tab") ?? "";
+  if (!tabs.includes(tab)) return view;
+  return { ...view, tab: tab as Tab, more: Object.fromEntries([...q].filter(([key]) => !isKnown(key))) };
+}
+
+/** The names in an address that mean the same on every page. */
+function isKnown(key: string): boolean {
+  return ["tab", "period", "from", "to", "metric"].includes(key) ||
+    filterTable.some((f) => key === f.key || key === `${f.key}.not`);
 }
 
 function siteOf(pathname: string): string {
@@ -59,6 +76,7 @@ function filtersOf(q: URLSearchParams): Filter[] {
 export function format(view: View): string {
   if (view.site === "") return "/";
   const q = new URLSearchParams();
+  if (view.tab) q.set("tab", view.tab);
   if ("preset" in view.period) {
     if (view.period.preset !== defaultPreset) q.set("period", view.period.preset);
   } else {
@@ -68,6 +86,11 @@ export function format(view: View): string {
   if (view.metric !== defaultMetric) q.set("metric", view.metric);
   for (const f of sorted(view.filters)) {
     for (const value of f.values) q.append(f.not ? `${f.key}.not` : f.key, value);
+  }
+  if (view.tab) {
+    for (const [key, value] of Object.entries(view.more ?? {})) {
+      if (value !== "" && !isKnown(key)) q.set(key, value);
+    }
   }
   // A path reads better with its slashes and colons as they are; both are allowed in a query.
   const query = q.toString().replaceAll("%2F", "/").replaceAll("%3A", ":");

@@ -21,7 +21,7 @@ const (
 	// browserTimeout is how long a test may use one browser; each step has its own, shorter limit.
 	browserTimeout = 10 * time.Minute
 	// waitTimeout is how long anything awaited may take, on a busy machine.
-	waitTimeout = 30 * time.Second
+	waitTimeout = 60 * time.Second
 	// pollInterval is how often a condition in the page is looked at.
 	pollInterval = 20 * time.Millisecond
 )
@@ -46,52 +46,63 @@ type Tab struct {
 // called.
 func Open(t *testing.T) *Tab {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("-short: no browser")
+	path := chromium(t)
+	agent, err := agentOf(path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	path := ""
-	for _, name := range names {
-		if found, err := exec.LookPath(name); err == nil && path == "" {
-			path = found
-		}
-	}
-	if path == "" {
-		t.Skip("no Chromium is installed (scripts/setup tests), so no page can be looked at")
-	}
-	agent := agentOf(t, path)
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.DisableGPU,
-		chromedp.UserAgent(agent), chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true),
+	ctx, cancel := context.WithTimeout(context.Background(), browserTimeout)
+	t.Cleanup(cancel)
+	ctx, stop := chromedp.NewExecAllocator(ctx, append(optionsOf(path, agent, t.TempDir()),
 		chromedp.Flag("host-resolver-rules", "MAP * 127.0.0.1"), chromedp.Flag("enable-automation", false),
 		chromedp.Flag("disable-blink-features", "AutomationControlled"),
 		// A tab that is not shown has to be hidden, as a visitor's is.
 		chromedp.Flag("disable-backgrounding-occluded-windows", false),
-		chromedp.Flag("disable-renderer-backgrounding", false))
+		chromedp.Flag("disable-renderer-backgrounding", false))...)
+	t.Cleanup(stop)
+	return newTab(t, ctx, agent)
+}
+
+// chromium is where Chromium is. The test is skipped where it is not, and with -short.
+func chromium(t *testing.T) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: no browser")
+	}
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Skip("no Chromium is installed (scripts/setup tests), so no page can be looked at")
+	return ""
+}
+
+// optionsOf are those of every browser; dir is where it keeps what it stores.
+func optionsOf(path, agent, dir string) []chromedp.ExecAllocatorOption {
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.DisableGPU, chromedp.UserAgent(agent),
+		chromedp.UserDataDir(dir), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.WSURLReadTimeout(waitTimeout))
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium's sandbox refuses to run as root
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), browserTimeout)
-	t.Cleanup(cancel)
-	ctx, stop := chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(stop)
-	return newTab(t, ctx, agent)
+	return options
 }
 
 // agentOf is the user agent that a browser with a window has; a headless one's says what it is, as a robot's. It is set
 // for the whole browser, since what is set for a tab is not in what a page sends when it is left. Its version is the
 // browser's own, which is also in the client hints.
-func agentOf(t *testing.T, path string) string {
-	t.Helper()
+func agentOf(path string) (string, error) {
 	out, err := exec.Command(path, "--version").Output()
 	if err != nil {
-		t.Fatal(err)
+		return "", fmt.Errorf("ask %s for its version: %w", path, err)
 	}
 	major := regexp.MustCompile(`\d+`).Find(out)
 	if major == nil {
-		t.Fatalf("%s --version says %q", path, out)
+		return "", fmt.Errorf("%s --version says %q", path, out)
 	}
 	return fmt.Sprintf("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/%s.0.0.0 Safari/537.36",
-		major)
+		major), nil
 }
 
 func newTab(t *testing.T, parent context.Context, agent string, options ...chromedp.ContextOption) *Tab {
@@ -168,13 +179,16 @@ func (tab *Tab) watchConsole() {
 // Context is that of the tab, for what this package has no word for.
 func (tab *Tab) Context() context.Context { return tab.ctx }
 
-// Do takes the steps, one after the other.
+// Do takes the steps, one after the other, each of which ends within waitTimeout.
 func (tab *Tab) Do(steps ...chromedp.Action[chromedp.Void]) {
 	tab.T.Helper()
-	ctx, cancel := context.WithTimeout(tab.ctx, waitTimeout)
-	defer cancel()
-	if err := chromedp.Do(ctx, steps...); err != nil {
-		tab.T.Fatal(err)
+	for i, step := range steps {
+		ctx, cancel := context.WithTimeout(tab.ctx, waitTimeout)
+		err := chromedp.Do(ctx, step)
+		cancel()
+		if err != nil {
+			tab.T.Fatalf("step %d: %v", i+1, err)
+		}
 	}
 }
 
@@ -208,14 +222,24 @@ func Eval[V any](tab *Tab, expression string) V {
 	return v
 }
 
-// Until waits for a JavaScript expression to be true; one that throws is not true yet.
+// pageText is what there is to read, for messages.
+const pageText = `location.href + '\n' + (document.body?.innerText ?? '')`
+
+// Until waits for a JavaScript expression to be true; one that throws is not true yet. It asks from here, because a page's policy
+// may allow no eval inside it.
 func (tab *Tab) Until(expression string) {
 	tab.T.Helper()
-	for deadline := time.Now().Add(waitTimeout); time.Now().Before(deadline); {
-		if Eval[bool](tab, "(() => { try { return Boolean("+expression+"); } catch { return false; } })()") {
-			return
+	tab.Wait(expression, func() bool {
+		return Eval[bool](tab, "(() => { try { return Boolean("+expression+"); } catch { return false; } })()")
+	})
+}
+
+// Wait waits until something is true, which may be outside the page.
+func (tab *Tab) Wait(what string, is func() bool) {
+	tab.T.Helper()
+	for deadline := time.Now().Add(waitTimeout); !is(); tab.Do(chromedp.Sleep(pollInterval)) {
+		if time.Now().After(deadline) {
+			tab.T.Fatalf("never came: %s\nthe page: %s", what, Eval[string](tab, pageText))
 		}
-		tab.Do(chromedp.Sleep(pollInterval))
 	}
-	tab.T.Fatalf("never came: %s\nthe page: %s", expression, Eval[string](tab, "document.body?.innerText ?? ''"))
 }

@@ -75,6 +75,7 @@ func TestTypes(t *testing.T) {
 	// Newer operators are rewritten for es2020 when the script is built.
 	checkTypes(t, tsc, consentFlavour, "es2021", name)
 	checkTypes(t, tsc, measureSource, "es2021", filepath.Join(trackerDir, filepath.FromSlash(measureSource)))
+	checkTypes(t, tsc, testSource, "es2021", filepath.Join(trackerDir, filepath.FromSlash(testSource)))
 	check := exec.Command(tsc, "--noEmit", "--strict", "--target", "es2020", "--lib", "es2020,dom", "--types", "",
 		filepath.Join(trackerDir, "npm", "index.d.ts"))
 	if output, err := check.CombinedOutput(); err != nil {

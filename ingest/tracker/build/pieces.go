@@ -25,6 +25,8 @@ const (
 	consentFile    = "consent/dist/parts.json"
 	measureSource  = "consent/src/measure.ts"
 	measureFile    = "consent/dist/measure.js"
+	testSource     = "consent/src/test.ts"
+	testFile       = "consent/dist/test.js"
 )
 
 // consentFlavour is the only one of the opt-in path's script.
@@ -79,16 +81,20 @@ func build(dir string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if text, err = os.ReadFile(filepath.Join(dir, filepath.FromSlash(measureSource))); err != nil {
-		return nil, fmt.Errorf("read the source: %w", err)
+	files := map[string][]byte{
+		partsFile: parts, consentFile: consentParts, moduleFile: []byte(assemble(module, moduleParts) + "\n"),
 	}
-	measure, err := minify(string(text), moduleFlavour)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", measureSource, err)
+	for built, source := range map[string]string{measureFile: measureSource, testFile: testSource} {
+		if text, err = os.ReadFile(filepath.Join(dir, filepath.FromSlash(source))); err != nil {
+			return nil, fmt.Errorf("read the source: %w", err)
+		}
+		small, err := minify(string(text), moduleFlavour)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", source, err)
+		}
+		files[built] = []byte(small + "\n")
 	}
-	return map[string][]byte{
-		partsFile: parts, consentFile: consentParts, measureFile: []byte(measure + "\n"), moduleFile: []byte(assemble(module, moduleParts) + "\n"),
-	}, nil
+	return files, nil
 }
 
 // join is the source of the opt-in path's script.

@@ -25,6 +25,9 @@ var partsJSON []byte
 //go:embed dist/measure.js
 var measureJS []byte
 
+//go:embed dist/test.js
+var testJS []byte
+
 // Part is a set of the script's adapters. A script with none of them takes what turf.consent(…) says.
 type Part uint32
 
@@ -96,8 +99,8 @@ type Options struct {
 	Settings Settings
 }
 
-// measureOptions stand for the module that is loaded after a grant.
-type measureOptions struct{}
+// moduleOptions stand for a module that the script loads when it is needed: after a grant, or for the owner's test.
+type moduleOptions struct{ name string }
 
 // missing tells whoever put the tag on a page what is wrong with it.
 const missing = `No such script. These are here:
@@ -111,6 +114,7 @@ const (
 	// maxNameBytes is the longest name of a script that is looked at; the longest that means something is shorter.
 	maxNameBytes = 300
 	measureName  = "turf-consent.measure.js"
+	testName     = "turf-consent.test.js"
 )
 
 // scriptName is the name of a script: adapters after dots, or a site after "@".
@@ -128,15 +132,20 @@ func Handler(site func(domain string) (Options, bool)) http.Handler {
 	a := newAssembler()
 	return tracker.Serve(
 		func(name string) (any, bool, bool) {
-			if name == measureName {
-				return measureOptions{}, false, true
+			if name == measureName || name == testName {
+				return moduleOptions{name}, false, true
 			}
 			o, perSite, ok := resolve(name, site)
 			return o, perSite, ok
 		},
 		func(o any) []byte {
-			if o, ok := o.(Options); ok {
+			switch o := o.(type) {
+			case Options:
 				return a.script(o)
+			case moduleOptions:
+				if o.name == testName {
+					return testJS
+				}
 			}
 			return measureJS
 		},

@@ -261,7 +261,7 @@ func TestAnswers(t *testing.T) {
 			})
 			tab.Run(`turf('Last')`)
 			s.until(tab, func() bool { tab.Run(flush); return len(s.all("/v1/x/events")) > 1 })
-			tab.Until(`ours() == ''`)
+			tab.Until(`ours() == 'turf_no'`)
 			s.forget()
 			tab.Run(`turf('After');` + flush)
 			state(tab)

@@ -233,6 +233,8 @@ type site struct {
 	head, tag, body string
 	bundles         map[string]string
 	base            string
+	// real, where it is not nil, answers in place of the ledger.
+	real http.Handler
 }
 
 func newSite(t *testing.T) *site {
@@ -247,7 +249,13 @@ func newSite(t *testing.T) *site {
 		}
 		other.ServeHTTP(w, r)
 	})
-	mux.Handle("/v1/", s.ledger)
+	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
+		if s.real != nil {
+			s.real.ServeHTTP(w, r)
+			return
+		}
+		s.ledger.ServeHTTP(w, r)
+	})
 	mux.Handle("/api/event", s.counted)
 	mux.HandleFunc("/fake/", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")

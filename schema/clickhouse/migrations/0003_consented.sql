@@ -31,7 +31,8 @@ PARTITION BY toYYYYMM(time)
 ORDER BY (site_id, person, time, seq)
 TTL expires
 SETTINGS {{.RememberInserts}}, {{.KeepNothing}};
--- Clicks in the cells of a page's grid, added up. No row is about a person.
+-- Clicks in the cells of a page's grid, added up. No row is about a person. A batch that is sent again is known by its token, since
+-- it would add up twice.
 CREATE TABLE IF NOT EXISTS {{.Local "consented_heat"}}
 (
     site_id UInt32,
@@ -48,7 +49,7 @@ ENGINE = {{.Engine "SummingMergeTree"}}
 PARTITION BY toYYYYMM(day)
 ORDER BY (site_id, hostname, path, kind, width, day, y, x)
 TTL day + INTERVAL {{.HeatRetentionDays}} DAY
-SETTINGS {{.KeepNothing}};
+SETTINGS {{.RememberInserts}}, {{.KeepNothing}};
 {{if .Cluster}}
 -- A site's events are on one shard, so a question is answered by one.
 CREATE TABLE IF NOT EXISTS {{.Everywhere "consented_events"}} AS consented_events_local

@@ -136,7 +136,7 @@ ENGINE = ReplicatedSummingMergeTree
 PARTITION BY toYYYYMM(day)
 ORDER BY (site_id, hostname, path, kind, width, day, y, x)
 TTL day + INTERVAL 395 DAY
-SETTINGS old_parts_lifetime = 0, merge_tree_clear_old_parts_interval_seconds = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1;
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, old_parts_lifetime = 0, merge_tree_clear_old_parts_interval_seconds = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1;
 
 -- 3 consented
 CREATE TABLE IF NOT EXISTS consented_events ON CLUSTER `main` AS consented_events_local

@@ -132,7 +132,7 @@ ENGINE = SummingMergeTree
 PARTITION BY toYYYYMM(day)
 ORDER BY (site_id, hostname, path, kind, width, day, y, x)
 TTL day + INTERVAL 395 DAY
-SETTINGS old_parts_lifetime = 0, merge_tree_clear_old_parts_interval_seconds = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1;
+SETTINGS non_replicated_deduplication_window = 10000, old_parts_lifetime = 0, merge_tree_clear_old_parts_interval_seconds = 1, cleanup_delay_period = 1, max_cleanup_delay_period = 2, cleanup_delay_period_random_add = 0, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1;
 
 -- new in the catalogue
 ALTER TABLE counts ADD COLUMN IF NOT EXISTS planet LowCardinality(String) CODEC(ZSTD(1)), ADD COLUMN IF NOT EXISTS smiles Int64 CODEC(T64, ZSTD(1)), MODIFY ORDER BY (site_id, cube, time, hostname, path, channel, source, campaign, referrer, utm_source, utm_medium, utm_content, utm_term, country, region, city, device, browser, browser_version, os, os_version, event, prop, value, bucket, reason, agent, funnel, step, next_path, segment, vital, planet);

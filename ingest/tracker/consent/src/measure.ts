@@ -23,7 +23,7 @@ interface Gate {
   until(back: () => void): void
   random(digits: number): string
   post(path: string, body: object): Promise<Response>
-  forget(): void
+  forget(code?: string): void
   keep(): void
   check(): Promise<void>
 }
@@ -42,7 +42,9 @@ interface Queued {
 /** The most that waits for the network, and the most of one request (WIRE.md). */
 const MAX_QUEUED = 500
 const MAX_BATCH = 100
+/** How long what was measured waits, and how often that is doubled while the ledger does not answer: to 160 s. */
 const FLUSH_MS = 5000
+const MAX_DOUBLED = 5
 const VISIT_MS = 1800000
 /** The visit of what belongs to none, since journeys were not granted. */
 const NO_VISIT = '0000000000000000'
@@ -59,6 +61,9 @@ export default (gate: Gate) => {
 let { on, random, check, forget } = gate
 
 let queue: Queued[] = []
+/** What was sent and has no answer yet, under which number of the grant, and how often that failed. */
+let batch: { turn: number; id: string; events: Queued[]; heat: object[] } | undefined
+let failed = 0
 /** Counts by cell: kind, width, x, y and page. */
 let heat = new Map<string, number>()
 let sequence = 0
@@ -69,7 +74,7 @@ let capturing: unknown
 let pageURL = () => location.href.split('#')[0]!
 
 let soon = () => {
-  timer ||= window.setTimeout(flush, FLUSH_MS)
+  timer ||= window.setTimeout(flush, FLUSH_MS << Math.min(failed, MAX_DOUBLED))
 }
 
 /** record queues an event, if its purpose is granted now. */
@@ -88,9 +93,12 @@ let record = (n: string, props?: Record<string, unknown>, u = pageURL(), r?: str
   }
   queue.push({ n, u, r, t, q: ++sequence, s: journeys ? held.visit : NO_VISIT, p, v: events ? 'events' : 'journeys' })
   if (queue.length > MAX_QUEUED) queue.shift()
-  if (queue.length < MAX_BATCH) soon()
+  if (failed || queue.length < MAX_BATCH) soon()
   else flush()
 }
+
+/** end forgets all; the ledger's answer says why. */
+let end = async (answer: Response) => forget((await answer.json().catch(() => 0)).code)
 
 /** fresh sees to a token that is good for a minute more. */
 let fresh = async (held: Held) => {
@@ -98,8 +106,8 @@ let fresh = async (held: Held) => {
     let headers = { Authorization: 'Consent ' + held.token }
     let answer = await fetch(gate.host + '/v1/consent/state', { credentials: 'omit', headers })
     if (held != gate.held) return
-    if (answer.status == 410 || answer.status == 401) forget()
-    else {
+    if (answer.status == 410 || answer.status == 401) await end(answer)
+    else if (answer.ok) {
       let { token, token_expires } = await answer.json()
       held.token = token
       held.expires = Date.parse(token_expires)
@@ -107,7 +115,10 @@ let fresh = async (held: Held) => {
   }
 }
 
-/** flush reads the managers again, and sends what waits if they still grant it. One request at a time. */
+/**
+ * flush reads the managers again, and sends what waits if they still grant it. One request at a time, and of a batch the
+ * same until its answer: the ledger knows it by its id, if it was the answer alone that was lost.
+ */
 let flush = async () => {
   clearTimeout(timer)
   timer = 0
@@ -118,39 +129,39 @@ let flush = async () => {
   sending = 1
   try {
     await fresh(held)
-    let events = queue.slice(0, MAX_BATCH)
-    let cells = [...heat].slice(0, MAX_BATCH)
-    if (turn == gate.turn && held == gate.held && (events[0] || cells[0])) {
-      queue.splice(0, MAX_BATCH)
-      cells.forEach(([cell]) => heat.delete(cell))
-      gate.keep()
-      let status = 0
-      try {
-        let { token } = held
-        let body = {
-          token,
-          now: Date.now(),
-          events,
-          heat: cells.map(([cell, n]) => {
+    if (turn == gate.turn && held == gate.held) {
+      // What was made under another grant may hold more than this one allows.
+      if (batch?.turn != turn) batch = undefined
+      if (!batch && (queue[0] || heat.size))
+        batch = {
+          turn,
+          id: random(32),
+          events: queue.splice(0, MAX_BATCH),
+          heat: [...heat].slice(0, MAX_BATCH).map(([cell, n]) => {
             let [k, w, x, y, u] = cell.split(' ')
+            heat.delete(cell)
             return { u, k, w: +w!, x: +x!, y: +y!, n }
           }),
         }
-        status = (await gate.post('/v1/x/events', body)).status
-      } catch {}
-      if (held == gate.held && turn == gate.turn) {
-        if (status == 401) held.expires = 0
-        if (!status || status == 401 || status > 428) {
-          // Not received: it goes in front again.
-          queue.unshift(...events)
-          queue.splice(MAX_QUEUED)
-          cells.forEach(([cell, n]) => heat.set(cell, n + (heat.get(cell) || 0)))
-        } else if (status == 403 || status == 409 || status == 410) forget()
+      if (batch) {
+        let { id, events, heat } = batch
+        gate.keep()
+        failed++
+        let answer = await gate.post('/v1/x/events', { id, token: held.token, now: Date.now(), events, heat })
+        let { status } = answer
+        if (held == gate.held && turn == gate.turn) {
+          if (status == 401) held.expires = 0
+          else if (status != 429 && status < 500) {
+            batch = undefined
+            failed = 0
+            if (status == 403 || status == 409 || status == 410) await end(answer)
+          }
+        }
       }
     }
   } catch {}
   sending = 0
-  if (queue[0] || heat.size) soon()
+  if (batch || queue[0] || heat.size) soon()
 }
 
 let stop = () => {
@@ -158,6 +169,8 @@ let stop = () => {
   timer = 0
   capturing = 0
   queue = []
+  batch = undefined
+  failed = 0
   heat.clear()
   clicks = []
   seer.disconnect()

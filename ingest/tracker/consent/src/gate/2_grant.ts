@@ -58,10 +58,10 @@ let post = (path: string, body: object, headers?: Record<string, string>) => {
   return fetch(host + path, { method: 'POST', body: text, credentials: 'omit', headers, keepalive: text.length < 2e4 })
 }
 
-let load = async (cache?: RequestCache) => {
+let load = async () => {
   let lang = document.documentElement.lang || navigator.language
   let url = host + '/v1/consent/config?site=' + encodeURIComponent(site) + '&lang=' + lang.slice(0, 2)
-  return (config = (await (await fetch(url, { credentials: 'omit', cache })).json()) as Config)
+  return (config = (await (await fetch(url, { credentials: 'omit' })).json()) as Config)
 }
 
 /** chose is the body for what the visitor chose: purposes, or none and no id. */
@@ -92,8 +92,12 @@ let count = async (action: string, now: Now) => {
   if ((config || (await load())).enabled) await post(EVENTS, chose(action, now))
 }
 
-/** forget ends what is measured: nothing queued is sent, nothing of ours is kept. */
-let forget = () => {
+/**
+ * forget ends what is measured: nothing queued is sent, nothing of ours is kept. Of what was withdrawn elsewhere, such as on
+ * the page about the visitor, the managers know nothing: their old yes is none any more.
+ */
+let forget = (code?: string) => {
+  if (code == 'consent_withdrawn') put(OBJECTION, iso(Date.now()))
   gate.held = undefined
   gate.live = early = []
   measure?.stop()
@@ -193,7 +197,7 @@ let grant = async (now: Now, as: string) => {
     }
     if (mine != gate.turn) return
     if (status < 429) {
-      forget()
+      forget(said?.code)
       // A newer notice, or an id that has ended: once more with that, without it.
       if (tries || (status != 409 && status != 410)) return
       config = body = was = undefined
@@ -228,4 +232,4 @@ let step = async () => {
 
 /** check takes one step after the other. */
 let checking = Promise.resolve()
-let check = () => (checking = checking.then(() => (signal.aborted ? undefined : step())).catch(() => {}))
+let check = () => (checking = checking.then((): any => signal.aborted || step()).catch(() => {}))

@@ -46,7 +46,7 @@ let ask = async () => {
   })
   let button = (text: string | undefined, onclick: () => void) => {
     let e = make('button', { type: 'button', textContent: text, onclick })
-    e.style.cssText = 'flex:1;max-width:20em;padding:.6em;font:inherit;color:#fff;background:#222;border:2px solid #222;cursor:pointer'
+    e.style.cssText = 'flex:1;max-width:20em;padding:.6em;font:inherit;color:#fff;background:#222;border:0;cursor:pointer'
     return e
   }
   let ids = () => boxes.filter(({ box }) => box.checked).map(({ box }) => box.name)
@@ -55,7 +55,7 @@ let ask = async () => {
     accept.textContent = (ids()[0] ? texts.save : texts.accept)!
   }
   let row = make('div', {}, accept, button(texts.reject, () => choose([])))
-  row.style.cssText = 'display:flex;flex-wrap:wrap;gap:.6em;margin-top:.6em'
+  row.style.cssText = 'display:flex;flex-wrap:wrap;gap:.6em'
   panel = make(
     'section',
     { ariaLabel: texts.title, lang, id: 'turf-consent' },
@@ -65,7 +65,7 @@ let ask = async () => {
     row,
   )
   panel.style.cssText =
-    'position:sticky;bottom:0;z-index:9999;padding:1em;font:1rem/1.5 system-ui,sans-serif;color:#222;background:#fff;border-top:2px solid #222'
+    'position:sticky;bottom:0;z-index:99;padding:1em;font:1rem/1.5 system-ui,sans-serif;color:#222;background:#fff;border-top:2px solid #222'
   document.body.append(panel)
   prompted('shown')
 }

@@ -1,5 +1,13 @@
 /** What the page sees: turf.consent, turf.withdraw, turf.identify, turf.end, and the events that it tells the counting script. */
 
+//#if cookiebot|usercentrics|onetrust|cc3|klaro|didomi|complianz|cookieyes|osano|tcf|gpp|gcm
+/** The owner looks at what is read here (../test.ts): nothing else is done. */
+if (location.hash == '#turf-consent-test') {
+  check = count = async () => {}
+  import('' + new URL('turf-consent.test.js', src)).then((test) => test.default(adapters, settings, read, site))
+}
+//#end
+
 /** hear puts a function in the place of the counting script's, which goes on being called, whenever that comes. */
 let hear = (name: string) => {
   let counting = win[name]
@@ -36,12 +44,15 @@ turf.withdraw = () => {
   put(OBJECTION, iso(Date.now())!)
   return check()
 }
+/** What is stored about the visitor, and the end of it. The id goes there after the "#", which no server sees. */
+turf.me = () => (win.location = host + '/v1/consent/me?site=' + site + '#' + known()?.cid)
 turf.identify = (user: string) =>
   gate.live.includes('account_link') && post('/v1/x/identify', { user }, { Authorization: 'Consent ' + gate.held!.token })
 /** What is known now, for whoever sets it up. */
 turf.state = () => check().then(read)
 turf.end = () => ending.abort()
 on('click', (e) => e.target.closest?.('[data-turf-withdraw]') && turf.withdraw())
+on('click', (e) => e.target.closest?.('[data-turf-me]') && turf.me())
 adapters.forEach((a) => {
   if (a.events) [window, document].forEach((target) => on(a.events!, check, target))
 })
