@@ -70,6 +70,7 @@ func (s *step) emitPage(p page, hour int, d, from *schema.Deltas) {
 	src, at := &s.source, &s.attrs
 	set, setFrom := nonZero(d), nonZero(from)
 	s.emitKey(pack(schema.CubePages, p.host, p.path, 0, 0, 0, 0), hour, d, set)
+	s.emitKey(pack(schema.CubePagesDaily, p.host, p.path, 0, 0, 0, 0), hour, d, set)
 	s.emitKey(pack(schema.CubePageSources, p.host, p.path, src[0], src[1], src[2], 0), hour, from, setFrom)
 	s.emitKey(pack(schema.CubePagePlaces, p.host, p.path, at[0], 0, 0, 0), hour, d, set)
 	s.emitKey(pack(schema.CubePageDevices, p.host, p.path, at[3], at[4], at[6], 0), hour, d, set)

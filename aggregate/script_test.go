@@ -395,7 +395,7 @@ var sharedTotals = []struct {
 	},
 	{
 		schema.CubePages,
-		[]schema.CubeID{schema.CubePageSources, schema.CubePagePlaces, schema.CubePageDevices},
+		[]schema.CubeID{schema.CubePagesDaily, schema.CubePageSources, schema.CubePagePlaces, schema.CubePageDevices},
 		[]schema.Metric{
 			schema.Visits, schema.Pageviews, schema.Events, schema.Bounces, schema.Duration, schema.Entries, schema.Exits,
 		},

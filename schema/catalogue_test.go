@@ -60,6 +60,34 @@ func TestCatalogueKeepsThePromises(t *testing.T) {
 	}
 }
 
+// A twin has the sums of a cube of hours by the day: of all its metrics but those that only hours have, and the same cells.
+func TestTwinsHaveTheSumsOfHours(t *testing.T) {
+	twins := 0
+	for i := range Cubes {
+		twin := &Cubes[i]
+		if twin.TwinOf == 0 {
+			continue
+		}
+		twins++
+		hours, ok := CubeByID(twin.TwinOf)
+		if !ok || hours.Twin() != twin || hours.Grain != Hourly || twin.Grain != Daily || !slices.Equal(hours.Dimensions, twin.Dimensions) {
+			t.Errorf("%s is no twin of %d", twin.Name, twin.TwinOf)
+			continue
+		}
+		if len(twin.Folded)+len(twin.Guarded)+len(hours.Folded)+len(hours.Guarded) > 0 {
+			t.Errorf("%s and %s could differ in what they fold or guard", twin.Name, hours.Name)
+		}
+		for m := range NumMetrics {
+			if want := hours.Keeps(m) && !Metrics[m].HourOnly; twin.Keeps(m) != want {
+				t.Errorf("%s keeps %s: %v, want %v", twin.Name, m, !want, want)
+			}
+		}
+	}
+	if twins == 0 {
+		t.Error("there is no twin")
+	}
+}
+
 // The counts of kinds of metrics are those of the table.
 func TestMetricKinds(t *testing.T) {
 	wide, hours := 0, 0

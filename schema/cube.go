@@ -30,6 +30,8 @@ type Cube struct {
 	Withheld bool
 	// Folded dimensions read Other in cells that come after LimitCellsPerDay. It contains Guarded.
 	Folded []Dimension
+	// TwinOf is the cube of hours of which a cube of days has the sums, with the same dimensions: its twin. 0: of none.
+	TwinOf CubeID
 }
 
 // MaxCubeDimensions is the number of dimensions a cube can have.
@@ -75,6 +77,7 @@ const (
 	CubeSegmentDevices
 	CubeSegmentEvents
 	CubeVitals
+	CubePagesDaily
 	CubeLanguages
 	CubeScreens
 	numCubes
@@ -189,6 +192,8 @@ var Cubes = []Cube{
 		ID: CubeVitals, Name: "vitals", Grain: Daily,
 		Dimensions: dims(Hostname, Path, Device, VitalName, Bucket), Guarded: dims(Device), Folded: dims(Hostname, Path, Device),
 	},
+	// Most questions about pages want days, of which a site with many pages has far fewer rows than hours.
+	{ID: CubePagesDaily, Name: "pages_daily", Grain: Daily, Dimensions: dims(Hostname, Path), TwinOf: CubePages},
 	{ID: CubeLanguages, Name: "languages", Grain: Daily, Dimensions: dims(Language), Guarded: dims(Language), Folded: dims(Language)},
 	{
 		ID: CubeScreens, Name: "screens", Grain: Daily,
@@ -210,6 +215,16 @@ func CubeByID(id CubeID) (*Cube, bool) {
 		return nil, false
 	}
 	return &Cubes[id-1], true
+}
+
+// Twin is the cube of days that has the sums of the cube's hours, or nil where there is none.
+func (c *Cube) Twin() *Cube {
+	for i := range Cubes {
+		if twin := &Cubes[i]; twin.TwinOf == c.ID {
+			return twin
+		}
+	}
+	return nil
 }
 
 // Has reports whether the cube has the dimension.

@@ -16,6 +16,15 @@ type action func(ctx context.Context, in *instance, req json.RawMessage) (json.R
 
 // actions are all of them, by the name under which they are called. They may run at the same time.
 var actions = map[string]action{
+	"consent/status":      act(consentStatusOf),
+	"consent/set":         act(setConsent),
+	"consent/purposes":    act(listPurposes),
+	"consent/purpose/add": act(addPurpose),
+	"consent/notices":     act(listNotices),
+	"consent/notice/add":  act(addNotice),
+	"consent/export":      act(exportConsents),
+	"consent/erase":       act(erasePerson),
+
 	"site/add":       act(addSite),
 	"site/list":      act(listSites),
 	"site/remove":    act(removeSite),
@@ -67,9 +76,18 @@ func listSites(ctx context.Context, in *instance, _ nothing) ([]schema.Site, err
 	return append([]schema.Site{}, in.sites.List()...), nil
 }
 
-// removeSite stops counting, lets what waits arrive, and deletes the counts.
+// removeSite ends the opt-in path of the site, stops counting, lets what waits arrive, and deletes the counts.
 func removeSite(ctx context.Context, in *instance, domain string) (schema.Site, error) {
-	site, err := in.sites.Remove(ctx, domain)
+	name, err := schema.CleanDomain(domain)
+	if err != nil {
+		return schema.Site{}, err
+	}
+	if site, ok := in.sites.ByDomain(name); ok {
+		if err := in.removeConsents(ctx, site.ID); err != nil {
+			return site, fmt.Errorf("delete what people consented to, before the site: %w", err)
+		}
+	}
+	site, err := in.sites.Remove(ctx, name)
 	if err != nil {
 		return site, err
 	}

@@ -25,9 +25,9 @@ func newShop(t *testing.T, tag string) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprintf(w, `<!doctype html><html lang="en"><head><title>Shop</title><link rel="icon" href="data:,">%s</head><body>
-			<h1>%s</h1><a id="pricing" href="/pricing">Pricing</a>
+			<h1>%s</h1><a id="pricing" href="/pricing" data-turf-click="pricing">Pricing</a>
 			<button onclick="history.pushState(null, '', '/cart'); document.querySelector('h1').textContent = '/cart'">Cart</button>
-			<button id="buy" onclick="turf('Purchase', {props: {plan: 'pro'}})">Buy</button></body></html>`, tag, r.URL.Path)
+			<button id="buy" data-turf-click="buy" onclick="turf('Purchase', {props: {plan: 'pro'}})">Buy</button></body></html>`, tag, r.URL.Path)
 	}))
 	t.Cleanup(server.Close)
 	_, port, _ := strings.Cut(strings.TrimPrefix(server.URL, "http://"), ":")

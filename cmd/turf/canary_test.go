@@ -161,16 +161,30 @@ func canaryEvents() map[string]int {
 	}
 }
 
-// TestCanary sends what describes a person through collector, flush, restarts, errors and logs, and finds it nowhere.
+// TestCanary sends what describes a person through collector, flush, restarts, errors and logs, and finds it nowhere: with the
+// opt-in path off, and with people who agree to what it keeps.
 func TestCanary(t *testing.T) {
+	t.Run("counting alone", func(t *testing.T) { testCanary(t, false) })
+	t.Run("with the opt-in path", func(t *testing.T) { testCanary(t, true) })
+}
+
+func testCanary(t *testing.T, optIn bool) {
 	in := install(t)
 	in.must(nil, "site", "add", "example.com", "--timezone", quietZone())
 	key := in.key("example.com")
 	w := &watch{t: t, canaries: canaries()}
+	notice := ""
+	if optIn {
+		notice = in.optIn("example.com")
+	}
 
 	// First all lies in the journal.
 	server := in.serve("--flush-interval", "60s", "--trusted-proxy", "127.0.0.1")
 	w.sendAll(server)
+	if optIn {
+		w.consentAll(server, notice)
+		w.keysDiffer(in)
+	}
 	w.addSecrets(in)
 	w.files(in.dir)
 	server.kill()
@@ -179,6 +193,9 @@ func TestCanary(t *testing.T) {
 	// Then in the database, which the second server fills from the journal of the first.
 	server = in.serve("--trusted-proxy", "127.0.0.1")
 	w.sendAll(server)
+	if optIn {
+		w.consentAll(server, notice)
+	}
 	w.addSecrets(in)
 	w.questions(server, key)
 	w.verify(in)
@@ -187,6 +204,9 @@ func TestCanary(t *testing.T) {
 	w.files(in.dir)
 	w.text("the log", []byte(in.logs.String()))
 	w.tables(in)
+	if rows := in.sql("SELECT count() FROM consented_events"); optIn && rows[0][0] == uint64(0) {
+		t.Error("nothing is kept of whoever agreed, so looking says little")
+	}
 	t.Logf("looked for %d canaries in %d files, answers and tables", len(w.canaries), w.looked)
 }
 
@@ -341,7 +361,11 @@ func (w *watch) tables(in *installation) {
 	for _, row := range in.sql(`SELECT database, name FROM system.tables
 		WHERE engine NOT LIKE 'System%' AND lower(database) != 'information_schema'`) {
 		table := fmt.Sprintf("`%s`.`%s`", row[0], row[1])
-		rows := in.sql("SELECT * FROM " + table)
+		columns := "*"
+		if row[1] == "consented_events" {
+			columns = "* REPLACE (toString(props) AS props)" // Select reads no maps
+		}
+		rows := in.sql("SELECT " + columns + " FROM " + table)
 		w.text("table "+table, fmt.Append(nil, rows))
 		found += len(rows)
 	}

@@ -85,17 +85,17 @@ var exportTables = []exportTable{
 	{
 		"imported_pages",
 		[]string{"hostname", "page", "visits", "visitors", "pageviews"},
-		exportQuery("pages", []string{"hostname", "path"}, []string{"visits", "visitors", "pageviews"}),
+		exportQuery("pages_daily", []string{"hostname", "path"}, []string{"visits", "visitors", "pageviews"}),
 	},
 	{
 		"imported_entry_pages",
 		[]string{"entry_page", "visitors", "entrances", "visit_duration", "bounces"},
-		exportQuery("pages", []string{"path"}, []string{"entry_visitors", "entries", "duration", "bounces"}),
+		exportQuery("pages_daily", []string{"path"}, []string{"entry_visitors", "entries", "duration", "bounces"}),
 	},
 	{
 		"imported_exit_pages",
 		[]string{"exit_page", "visitors", "exits"},
-		exportQuery("pages", []string{"path"}, []string{"exit_visitors", "exits"}),
+		exportQuery("pages_daily", []string{"path"}, []string{"exit_visitors", "exits"}),
 	},
 	{"imported_custom_events", []string{"name", "link_url", "path", "visitors", "events"}, eventsQuery},
 	{

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"turf/aggregate/pipeline"
 	"turf/dashboard/access"
+	"turf/ingest/consent"
 	"turf/schema/clickhouse"
 	"turf/schema/embedded"
 )
@@ -36,6 +38,11 @@ type instance struct {
 	access  *access.Access
 	// pipe is nil where no server runs in this process.
 	pipe *pipeline.Pipeline
+
+	// ledger and consented are of the opt-in path; nil until openConsents, which consents guards.
+	consents  sync.Mutex
+	ledger    *consent.Ledger
+	consented *clickhouse.Consented
 }
 
 // openInstance takes the directory's lock and opens the database. Close it.
@@ -46,6 +53,13 @@ func openInstance(ctx context.Context, cfg instanceConfig) (*instance, error) {
 	}
 	in := &instance{dir: cfg.dir, lock: lock}
 	if err := in.openDatabase(ctx, cfg.clickhouse); err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	settled, err := in.isSettled()
+	if err == nil {
+		_, err = in.fillTwins(ctx, settled)
+	}
+	if err != nil {
 		return nil, errors.Join(err, in.Close())
 	}
 	return in, nil
@@ -107,6 +121,9 @@ func (in *instance) Close() error {
 	var errs []error
 	if in.pipe != nil {
 		errs = append(errs, in.pipe.Close(context.Background()))
+	}
+	if in.ledger != nil { // its eraser works on the database
+		errs = append(errs, in.ledger.Close())
 	}
 	return errors.Join(append(errs, in.closeDatabase(), in.lock.Close())...)
 }

@@ -73,7 +73,8 @@ A flag goes before the environment, the environment before the file.`,
 		"the database: embedded, or the `URL` of a server (clickhouse://user:pass@host:9000/turf)")
 	setting(f, "data", "clickhouse")
 	root.AddCommand(a.serveCommand(), a.siteCommand(), a.goalCommand(), a.funnelCommand(), a.segmentCommand(), a.keyCommand(),
-		a.userCommand(), a.importCommand(), a.queryCommand(), a.exportCommand(), a.verifyCommand(), a.explainCommand(), a.versionCommand())
+		a.userCommand(), a.importCommand(), a.queryCommand(), a.exportCommand(), a.verifyCommand(), a.consentCommand(),
+		a.explainCommand(), a.versionCommand())
 	return root
 }
 

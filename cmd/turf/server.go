@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"turf/aggregate/pipeline"
 	"turf/dashboard"
 	"turf/dashboard/access"
+	"turf/dashboard/reports"
 	"turf/dashboard/stats"
 	"turf/ingest"
 	"turf/schema"
@@ -51,6 +53,8 @@ type server struct {
 	socket   *http.Server // nil until the data are open
 	open     bool         // the dashboard asks nobody for a password
 	failed   chan error   // what ended one of the two servers
+	tasks    sync.WaitGroup
+	end      context.CancelFunc // of tasks; nil until start
 }
 
 // gate answers 503 until the server has started, so that the port is known to be free before the database is opened.
@@ -123,6 +127,9 @@ func (s *server) start(ctx context.Context, a *app) error {
 	if err := s.openPipeline(ctx); err != nil {
 		return err
 	}
+	if err := s.fillTwins(ctx); err != nil {
+		return err
+	}
 	s.open = isLoopback(s.listener) && len(s.opts.trustedProxies) == 0 && !s.in.access.HasUsers()
 	e, err := s.routes()
 	if err != nil {
@@ -133,6 +140,9 @@ func (s *server) start(ctx context.Context, a *app) error {
 		return err
 	}
 	go func() { s.failed <- <-failed }()
+	audits, end := context.WithCancel(context.WithoutCancel(ctx))
+	s.end = end
+	s.tasks.Go(func() { s.auditor(audits) })
 	s.handler.inner.Store(e)
 	return nil
 }
@@ -153,6 +163,7 @@ func (s *server) routes() (*echo.Echo, error) {
 	collector.Register(e)
 	board, err := dashboard.New(dashboard.Config{
 		Sites: s.in.sites, Stats: &stats.Engine{Runner: s.in.db, Now: time.Now}, Access: s.in.access,
+		Reports:   &reports.Engine{Runner: s.in.db, Now: time.Now},
 		Provision: provision{s.in.sites, s.in},
 		Active:    s.in.pipe.Active, Open: s.open, ClientAddr: collector.ClientAddr, PlaceNote: s.lookups.placeNote(), Log: s.log,
 	})
@@ -160,7 +171,7 @@ func (s *server) routes() (*echo.Echo, error) {
 		return nil, err
 	}
 	board.Register(e)
-	return e, nil
+	return e, s.registerConsents(e, board)
 }
 
 // ingestKey reports whether a key lets its owner send events of the site. A document that cannot be read lets nobody.
@@ -242,6 +253,10 @@ func (s *server) Close() error {
 	errs := []error{s.shutdown(ctx, s.http)}
 	if s.socket != nil {
 		errs = append(errs, s.shutdown(ctx, s.socket), removeSocket(s.in.dir))
+	}
+	if s.end != nil {
+		s.end()
+		s.tasks.Wait()
 	}
 	errs = append(errs, s.in.Close())
 	if s.lookups != nil {

@@ -48,6 +48,10 @@ var siteLists = []struct {
 		"script-parts", "what the site's own script has beside turf.js: `PARTS` such as outbound-links", true,
 		func(s *schema.Settings) *[]string { return &s.ScriptParts },
 	},
+	{
+		"buttons", "what the pages have in data-turf-click: `NAMES` of buttons, so that those never clicked on are known", true,
+		func(s *schema.Settings) *[]string { return &s.Buttons },
+	},
 }
 
 func (a *app) siteSetCommand() *cobra.Command {
@@ -65,6 +69,8 @@ shown by the old rule.
 All else holds from the next event on. A flag that can be given more than once replaces the whole list, and an empty
 value clears it. In the pattern of a path "*" stands for anything between two slashes and "**" for anything.
 The site's own script is /js/turf-DOMAIN.js.
+
+--buttons declares what there is to click on: the page of the site shows how often, and which was never clicked.
 
 With the profile %s, a browser's signal Global Privacy Control or Do Not Track is an objection, which is heeded, and
 the site's own script stores nothing in the browser and reads nothing from it.`,
@@ -127,6 +133,9 @@ func (r *setSiteRequest) text(site *schema.Site) string {
 			value = "none"
 		}
 		fmt.Fprintf(&b, "%s: %s: %s\n", site.Domain, flag, value)
+	}
+	if hint := site.ButtonsHint(); hint != "" && len(r.Lists["buttons"]) > 0 {
+		fmt.Fprintln(&b, hint)
 	}
 	return b.String()
 }

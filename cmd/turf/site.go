@@ -85,7 +85,7 @@ func (a *app) siteRemoveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "remove DOMAIN --yes",
 		Short:   "Stop counting a site and delete its counts",
-		Long:    "Stops counting a site and deletes all its counts. There is no way back but a backup.",
+		Long:    "Stops counting a site and deletes all its counts, and what its visitors consented to. There is no way back but a backup.",
 		Example: "  turf site remove example.com --yes",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

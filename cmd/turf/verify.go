@@ -64,6 +64,7 @@ func (a *app) verifyCommand() *cobra.Command {
   P2  No visitor on disk: no file holds the salt of a day, the key of a visitor (in raw, hex or base64), an address or a user agent.
   P3  No row over more than two aspects of page, source, place, device and event.
   P4  No cell of visitor attributes with fewer than k visitors.
+  P7  Never a wrong number: what is kept by the hour and by the day is the same.
   P8  Consent means consent: every event of a person lies in a consent that the ledger proves. The ledger itself is proved by
       "turf consent verify".
 
@@ -118,6 +119,7 @@ func verify(ctx context.Context, in *instance, _ nothing) (verification, error) 
 		{"P2", "No visitor on disk: no salt, key, address or user agent in any file", in.verifyFiles},
 		{"P3", "No row over more than two aspects", in.verifyAspects},
 		{"P4", "No small cells of visitor attributes", in.verifyCells},
+		{"P7", "Never a wrong number: what is kept by the hour and by the day is the same", in.verifyTwins},
 		{"P8", "Consent means consent: no event of a person that no grant lets be", in.verifyConsents},
 	}
 	for _, c := range checks {
@@ -242,7 +244,7 @@ func (in *instance) verifyValues(ctx context.Context, p *promise) error {
 }
 
 // recordKinds are the kinds of documents that may be there; a kind of a site is followed by -NUMBER.
-var recordKinds = []string{"site", "key", "user", "session", "share", "import"}
+var recordKinds = []string{"site", "key", "user", "session", "share", "import", twinKind}
 
 func (in *instance) verifyRecords(ctx context.Context, p *promise) error {
 	rows, err := in.db.Select(ctx, "SELECT DISTINCT kind, doc FROM records FINAL", nil)
@@ -258,7 +260,7 @@ func (in *instance) verifyRecords(ctx context.Context, p *promise) error {
 			p.broken("a document of the kind %q holds what looks like %s", row[0], what)
 		}
 	}
-	p.looked("%d documents (sites, keys, users, links, imports)", len(rows))
+	p.looked("%d documents (sites, keys, users, links, imports, cubes)", len(rows))
 	return nil
 }
 

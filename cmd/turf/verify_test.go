@@ -88,6 +88,10 @@ var breaches = []breach{
 			v.t.Fatal(err)
 		}
 	}},
+	{"day that is not the sum of its hours", "P7", "pages_daily is not the sum of its hours", func(v *verified) {
+		v.row(schema.CubePages, 3, -20*time.Hour, "example.com", "/")
+		v.row(schema.CubePagesDaily, 4, -24*time.Hour, "example.com", "/")
+	}},
 	{"salt in hex", "P2", "the salt of a day that is not over (hex)", func(v *verified) {
 		v.file("notes.txt", "salt "+hex.EncodeToString(v.salt[:]))
 	}},
@@ -126,6 +130,14 @@ var breaches = []breach{
 	{"place beside a segment's pages", "P3", "cube segment_pages have a value of country", func(v *verified) {
 		v.insert("segment_pages", "country", "NL")
 	}},
+	{"event of a person without a ledger", "P8", "no ledger of consents", func(v *verified) { v.person("events") }},
+	{"event of a person who never agreed", "P8", "2 events of a person for journeys lie in no consent", func(v *verified) {
+		if _, err := v.in.openConsents(nil); err != nil {
+			v.t.Fatal(err)
+		}
+		v.person("journeys")
+		v.person("journeys")
+	}},
 	{"device beside a transition", "P3", "cube transitions have a value of device", func(v *verified) {
 		v.insert("transitions", "device", "Mobile")
 	}},
@@ -135,6 +147,12 @@ var breaches = []breach{
 func (v *verified) insert(cube, column, value string) {
 	v.sql("INSERT INTO turf.counts (site_id, cube, time, next_path, " + column + ", visitors) SELECT " +
 		"1, '" + cube + "', toDateTime(toStartOfDay(now('UTC')), 'UTC'), '" + schema.Other + "', '" + value + "', 9")
+}
+
+// person stores an event of somebody whom no ledger knows.
+func (v *verified) person(purpose string) {
+	v.sql("INSERT INTO turf.consented_events (site_id, person, time, received, expires, purpose, name) SELECT " +
+		"1, toFixedString('a person unknown', 16), now64(3), now64(3), now() + 1000, '" + purpose + "', 'pageview'")
 }
 
 // verify notices each breach that is planted, and only then; what an owner sets up is none.
@@ -205,6 +223,10 @@ func (v *verified) setUp() {
 	v.row(schema.CubeVitals, 3, 0, "example.com", "/", "Mobile", "lcp", "")
 	v.row(schema.CubeEventPlaces, 1, 0, "Signup", schema.Other)
 	v.row(schema.CubeDrops, 1, time.Hour, "robot", "curl")
+	for _, hour := range []time.Duration{-20 * time.Hour, -3 * time.Hour} {
+		v.row(schema.CubePages, 3, hour, "example.com", "/summed")
+	}
+	v.row(schema.CubePagesDaily, 6, -24*time.Hour, "example.com", "/summed")
 }
 
 // expect asks verify. says is a part of what it is to say of the promise; "" for nothing broken.

@@ -127,12 +127,31 @@ func (s *script) run(file string) {
 func (s *script) load(token string, lines []string) {
 	batch := schema.Batch{Token: fmt.Sprintf("%d-%s", s.site.ID, token)}
 	for _, line := range lines {
-		batch.Rows = append(batch.Rows, s.row(line))
+		row := s.row(line)
+		batch.Rows = append(batch.Rows, row)
+		if twin := schema.Cubes[row.Cell.Cube-1].Twin(); twin != nil {
+			batch.Rows = append(batch.Rows, s.twin(row, twin))
+		}
 	}
 	slices.SortFunc(batch.Rows, func(a, b schema.Row) int { return a.Cell.Compare(&b.Cell) })
 	if err := s.db.Write(s.t.Context(), batch); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// twin is what an hour adds to the twin of its cube.
+func (s *script) twin(row schema.Row, twin *schema.Cube) schema.Row {
+	loc, err := s.site.Location()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	row.Cell.Cube, row.Cell.Time = twin.ID, schema.DayOf(time.Unix(row.Cell.Time, 0), loc).Start(loc).Unix()
+	for m := range row.Sums {
+		if !twin.Keeps(schema.Metric(m)) {
+			row.Sums[m] = 0
+		}
+	}
+	return row
 }
 
 // goal reads "Read page=/docs* scroll=50 since=2026-09-07T12:00:00Z".

@@ -19,7 +19,7 @@ func Combinations() []Combination {
 	var all []Combination
 	for i := range schema.Cubes {
 		c := &schema.Cubes[i]
-		if !c.OfVisits() && !c.HasAspect(schema.SegmentAspect) {
+		if !c.OfVisits() && !c.HasAspect(schema.SegmentAspect) || c.TwinOf != 0 { // what a twin has is told of its hours
 			continue
 		}
 		for _, names := range readings(c) {

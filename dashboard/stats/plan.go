@@ -168,7 +168,7 @@ func (w *wants) why(found *schema.Cube) string {
 		}
 		smaller := len(c.Dimensions) < len(found.Dimensions) || len(c.Dimensions) == len(found.Dimensions) && c.Grain > found.Grain
 		switch {
-		case has == 0 || !smaller || !c.OfVisits():
+		case has == 0 || !smaller || !c.OfVisits() || c.TwinOf != 0 && len(missing) > 0: // said of its hours
 		case len(missing) > 0:
 			reasons = append(reasons, c.Name+" has no "+enumerate(missing))
 		case w.hourly != "" && c.Grain != schema.Hourly:

@@ -170,6 +170,7 @@ func beginExport(
 // finish counts what was read, and records that the import came to its end.
 func (t *tables) finish(ctx context.Context, record Record) error {
 	t.guard()
+	t.addTwins()
 	if err := t.write(ctx, record.SHA256); err != nil {
 		return err
 	}
@@ -291,6 +292,18 @@ func (t *tables) guard() {
 		}
 		t.cells[parent].Add(sums)
 	}
+}
+
+// addTwins counts what the tables tell of a cube of hours in its twin, too. They tell it by the day.
+func (t *tables) addTwins() {
+	added := map[schema.Cell]*schema.Deltas{}
+	for cell, sums := range t.cells {
+		if twin := schema.Cubes[cell.Cube-1].Twin(); twin != nil {
+			cell.Cube = twin.ID
+			added[cell] = sums
+		}
+	}
+	maps.Copy(t.cells, added)
 }
 
 // write sends a batch a day, or several of MaxBatchRows. Their tokens and their order follow from the tables alone.

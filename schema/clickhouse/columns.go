@@ -115,6 +115,45 @@ func (db *DB) tableProperty(ctx context.Context, table, property string) (string
 	return rows[0][0].(string), nil
 }
 
+// columnCodec is how a column of counts is compressed, as ClickHouse writes it. Most metrics of most rows are small numbers, of
+// which T64 keeps the low bits only. Measured on small sites (100 visitors a day): 30 bytes a page view, where LZ4 for dimensions and
+// ZSTD(1) alone for metrics took 40; higher levels of ZSTD save 2 % and cost more.
+func columnCodec(typ string) string {
+	if typ == metricType {
+		return "CODEC(T64, ZSTD(1))"
+	}
+	return "CODEC(ZSTD(1))"
+}
+
+// setCodecs makes the codecs of the table what they are to be. Parts that are there keep theirs until they are merged.
+func (db *DB) setCodecs(ctx context.Context) error {
+	table := db.local("counts")
+	rows, err := db.Select(ctx,
+		"SELECT name, compression_codec FROM system.columns WHERE database = currentDatabase() AND table = {table:String}",
+		map[string]string{"table": table})
+	if err != nil {
+		return fmt.Errorf("read the codecs of %s: %w", table, err)
+	}
+	have := make(map[string]string, len(rows))
+	for _, row := range rows {
+		have[row[0].(string)] = row[1].(string)
+	}
+	var changes []string
+	for _, c := range countsColumns()[len(keyColumns):] {
+		if codec := columnCodec(c.Type); have[c.Name] != codec {
+			changes = append(changes, "MODIFY COLUMN "+c.Name+" "+codec)
+		}
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	sql := "ALTER TABLE " + table + db.onCluster() + " " + strings.Join(changes, ", ")
+	if err := db.exec(ctx, sql, nil); err != nil {
+		return fmt.Errorf("set the codecs: %w", err)
+	}
+	return nil
+}
+
 // setRetention makes the table's TTL what the configuration says. It looks first: a change of TTL rewrites old parts.
 func (db *DB) setRetention(ctx context.Context) error {
 	table := db.local("counts")

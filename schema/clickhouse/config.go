@@ -31,8 +31,8 @@ type Config struct {
 
 	// HourlyRetentionDays and DailyRetentionDays are after how many days rows of cubes of hours and of days are
 	// deleted; at least MinRetentionDays. 0 keeps them for ever, and is the default for two reasons: an imported log
-	// of past years would vanish as it arrives, and a cube of hours has no twin of days, so its totals would be gone
-	// and not just its hours.
+	// of past years would vanish as it arrives, and most cubes of hours have no twin of days, so their totals would
+	// be gone and not just their hours.
 	HourlyRetentionDays int
 	DailyRetentionDays  int
 

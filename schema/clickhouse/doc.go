@@ -26,6 +26,13 @@
 // is sent again until it is acknowledged. A table remembers its last DeduplicationWindow parts of inserts; a batch of
 // n months is n of them.
 //
+// # Days beside hours
+//
+// Most questions about pages are about days. So pages, which are kept by the hour, are kept by the day as well, in the cube
+// pages_daily: its twin (schema.Cube.TwinOf), 2 bytes a page view more. A question reads one of them. Both are written by the same
+// batch. FillTwins adds up what was counted before there was a twin, and TwinDifferences finds where they differ.
+// Collectors that share a database are all to be stopped for the upgrade that brings a twin.
+//
 // # Errors
 //
 // Errors say what was tried and wrap the cause: errors.As finds ClickHouse's own *Exception with its code.

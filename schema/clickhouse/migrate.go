@@ -161,17 +161,11 @@ func dimensionNames() []string {
 	return names
 }
 
-// columnDefinition is a column of counts in a DDL statement. Most metrics of most rows are 0 or 1: they are worth a
-// better codec.
-func columnDefinition(name, typ string) string {
-	if typ == metricType {
-		typ += " CODEC(ZSTD(1))"
-	}
-	return name + " " + typ
-}
+// columnDefinition is a column of counts in a DDL statement.
+func columnDefinition(name, typ string) string { return name + " " + typ + " " + columnCodec(typ) }
 
 // Migrate brings the tables up to date: it applies the migrations that were not, adds columns for what is new in the
-// catalogue, and sets the retention. When everything is so already, it only looks. It may be run by several processes
+// catalogue, and sets codecs and retention. When everything is so already, it only looks. It may be run by several processes
 // at once.
 func (db *DB) Migrate(ctx context.Context) error {
 	list, err := db.migrations()
@@ -207,6 +201,9 @@ func (db *DB) Migrate(ctx context.Context) error {
 		}
 	}
 	if err := db.addColumns(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	if err := db.setCodecs(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	if err := db.setRetention(ctx); err != nil {

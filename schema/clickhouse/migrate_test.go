@@ -252,3 +252,30 @@ func TestSchema(t *testing.T) {
 		}
 	})
 }
+
+// A table that was made with other codecs gets those of today, and only then.
+func TestMigrateSetsCodecs(t *testing.T) {
+	config := engineConfig(t)
+	oldCounts(t, config, allDimensions(), allMetrics())
+	db := open(t, config)
+	const codecs = "SELECT type, compression_codec, count() FROM system.columns WHERE database = currentDatabase() " +
+		"AND table = 'counts' AND name NOT IN ('site_id', 'cube', 'time') GROUP BY ALL ORDER BY type"
+	want := fmt.Sprintf("[[Int64 CODEC(T64, ZSTD(1)) %d] [LowCardinality(String) CODEC(ZSTD(1)) %d]]",
+		schema.NumMetrics, schema.NumDimensions)
+	if got := fmt.Sprint(query(t, db, codecs, nil)); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	const changed = "SELECT metadata_modification_time FROM system.tables WHERE database = currentDatabase() AND name = 'counts'"
+	before := one[time.Time](t, db, changed)
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if after := one[time.Time](t, db, changed); !after.Equal(before) {
+		t.Errorf("the table was changed again at %v", after)
+	}
+	write(t, db, numbered(0))
+	statement(t, config, "OPTIMIZE TABLE counts FINAL")
+	if got := one[int64](t, db, "SELECT sum(visits) FROM counts"); got != 405 {
+		t.Errorf("%d visits", got)
+	}
+}

@@ -78,6 +78,12 @@ func (db *DB) readSettings(maxRows int) client.Settings {
 	settings := client.Settings{
 		"max_result_rows":      maxRows,
 		"result_overflow_mode": "throw",
+		// The tables have no projections and no indexes but the key, and looking for them is a tenth of a small question's time: one
+		// of 1,500 rows took 3.0 ms of the processor instead of 3.4, one grouped by country 5.0 instead of 5.6. Half of what is left
+		// is parsing, analysis and the plan. More could be had of enable_analyzer = 0, which is on its way out, and of
+		// optimize_move_to_prewhere = 0 or one thread, which large questions need.
+		"optimize_use_projections": 0,
+		"use_skip_indexes":         0,
 	}
 	if db.config.Transport == nil {
 		// The engine carries settings from connection to statement by SET, and nothing can be SET once this is.
