@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { APIError, login } from "./api";
 import { useTitle } from "./hooks";
 import { Logo } from "./icons";
@@ -8,6 +8,9 @@ export function Login({ onDone }: { onDone: () => void }) {
   useTitle("Sign in · Turf");
   const [error, setError] = useState("");
   const [busy, setBusy] = useState(false);
+  // Not autofocus: a browser heeds that once a document, and complains where somebody signed out of this very one.
+  const first = useRef<HTMLInputElement>(null);
+  useEffect(() => first.current?.focus(), []);
 
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
@@ -33,7 +36,7 @@ export function Login({ onDone }: { onDone: () => void }) {
         <h1><Logo /> Sign in</h1>
         <label>
           Name
-          <input name="name" autocomplete="username" required autofocus aria-describedby="login-error" />
+          <input ref={first} name="name" autocomplete="username" required aria-describedby="login-error" />
         </label>
         <label>
           Password
