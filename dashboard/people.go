@@ -84,6 +84,9 @@ func (d *Dashboard) reportEndpoint(r report) endpoint {
 		if err != nil {
 			return nil, err
 		}
+		if d.cameByLink(req) {
+			return nil, errOnlyNumbers
+		}
 		if d.Reports == nil {
 			return nil, errNoReports
 		}
@@ -95,6 +98,20 @@ func (d *Dashboard) reportEndpoint(r report) endpoint {
 		}
 		return answer, nil
 	}
+}
+
+// errOnlyNumbers answers who came by a shared link: it shows the page's numbers, and no reports about people.
+var errOnlyNumbers = &httpError{
+	http.StatusForbidden, "A shared link shows the numbers of a site, not the reports about people. Sign in, or send a key.",
+}
+
+// cameByLink reports whether a request comes from somebody who is let in by a shared link alone.
+func (d *Dashboard) cameByLink(r *http.Request) bool {
+	if _, ok := bearer(r); ok {
+		return false
+	}
+	v, err := d.viewer(r)
+	return err == nil && v.shared != 0
 }
 
 // takeSite takes the site_id out of a question, for the reports know of no domains. What is no JSON object is left to them:

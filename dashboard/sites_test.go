@@ -224,6 +224,11 @@ func TestShare(t *testing.T) {
 		{name: "its numbers", request: "POST " + queryPath, headers: guest, body: question("example.com"), status: 200, want: []string{`"metrics":[81,181]`}},
 		{name: "others' numbers", request: "POST " + queryPath, headers: guest, body: question("other.example"), status: 404},
 		{name: "what there is not", request: "POST " + queryPath, headers: guest, body: question("no.example"), status: 404},
+		{
+			name: "reports about people", request: "POST " + reportsPath + "funnel", headers: guest, status: 403,
+			body: `{"site_id":"example.com","date_range":"7d","steps":[{"page":"/"},{"page":"/pay"}]}`,
+			want: []string{"A shared link shows the numbers"},
+		},
 		{name: "change", request: "GET /api/v1/sites", headers: guest, status: 401},
 		{name: "from another page", request: "POST " + queryPath, headers: with(guest, "Sec-Fetch-Site",
 			"cross-site"), body: question("example.com"), status: 403},

@@ -46,7 +46,8 @@ func TestFirstLanguage(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 	codes := strings.Fields(languageCodes)
-	if !slices.IsSorted(codes) || len(slices.Compact(slices.Clone(codes))) != len(codes) || len(codes) > schema.Dimensions[schema.Language].LimitPerDay {
+	if !slices.IsSorted(codes) || len(slices.Compact(slices.Clone(codes))) != len(codes) ||
+		len(codes) > schema.Dimensions[schema.Language].LimitPerDay {
 		t.Errorf("%d codes are not sorted, not different, or more than a day has room for", len(codes))
 	}
 	for _, code := range codes {

@@ -68,7 +68,8 @@ func canaries() []canary {
 	list := []canary{
 		newCanary("the user agent", []byte(canaryAgent)), newCanary("a part of the user agent", []byte("Canaryfox/77")),
 		newCanary("the list of languages", []byte(canaryLanguages)), newCanary("a tag of a language", []byte("x-canarian")),
-		newCanary("a later language", []byte("zu-ZA")), newCanary("the e-mail address", []byte(canaryMail)), newCanary("its name", []byte("canary.person")),
+		newCanary("a later language", []byte("zu-ZA")), newCanary("the e-mail address", []byte(canaryMail)),
+		newCanary("its name", []byte("canary.person")),
 		newCanary("the escaped e-mail address", []byte(url.QueryEscape(canaryMail))),
 	}
 	for _, text := range []string{canaryAddress4, canaryAddress6} {

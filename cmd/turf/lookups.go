@@ -44,7 +44,8 @@ func (a *app) openLookups() (l *lookups, missing string, err error) {
 		path = ingest.DefaultGeoPath()
 	}
 	if path == "" {
-		return l, "there is no database of places, so countries are told from the time zones of browsers only; run scripts/setup, or name one with --geo-db", nil
+		return l, "there is no database of places, so countries are told from the time zones of browsers only; run scripts/setup, " +
+			"or name one with --geo-db", nil
 	}
 	if l.geo, err = ingest.OpenGeo(path); err != nil {
 		l.centres.Close()

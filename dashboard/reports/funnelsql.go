@@ -80,7 +80,8 @@ func (r *run) nextStatement(q *FunnelQuestion) (string, *writer, error) {
 	}
 	until := r.span.to.Add(2 * time.Duration(q.WindowSec) * time.Second)
 	later := fmt.Sprintf("at > lastAt AND at <= lastAt + bitShiftLeft(toUInt128(%d), 32)", q.WindowSec*1000)
-	stopped := "SELECT person, session, level, lastAt FROM (\n" + r.conversions(w, q) + fmt.Sprintf(") WHERE level BETWEEN 1 AND %d", len(q.Steps)-1)
+	stopped := "SELECT person, session, level, lastAt FROM (\n" + r.conversions(w, q) +
+		fmt.Sprintf(") WHERE level BETWEEN 1 AND %d", len(q.Steps)-1)
 	return "SELECT node, toInt64(uniqExact(person)) AS people, toInt64(count()), " + r.sum("1") + ", toInt64(level) AS step\nFROM (\n" +
 		"SELECT person, session, any(level) AS level, argMinIf(node, at, " + later + ") AS node\nFROM (" + stopped + ") AS stopped\n" +
 		"LEFT JOIN (\nSELECT person, " + session + ", " + nodeColumn + " AS node, " + order + " AS at\n" +

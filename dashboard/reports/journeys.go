@@ -152,7 +152,8 @@ func (r *run) namedNodes(q *JourneysQuestion) ([][]string, error) {
 	}
 	// The number of all at the step stands beside each.
 	rows, err := r.rows("the nodes of journeys", "SELECT toInt64(z.1) AS step, z.2 AS node, toInt64(count()) AS n, "+
-		"toInt64(sum(n) OVER (PARTITION BY step)), toInt64(uniqExact(person))\nFROM (SELECT person, arrayJoin(arrayZip(arrayEnumerate(p), p)) AS z FROM (\n"+
+		"toInt64(sum(n) OVER (PARTITION BY step)), toInt64(uniqExact(person))\n"+
+		"FROM (SELECT person, arrayJoin(arrayZip(arrayEnumerate(p), p)) AS z FROM (\n"+
 		r.paths(w, q)+"))\nGROUP BY step, node\nORDER BY step, n DESC, node\nLIMIT "+itoa(int64(q.Top))+" BY step", w)
 	if err != nil {
 		return nil, err
@@ -259,7 +260,8 @@ func (e *Engine) Paths(ctx context.Context, site *schema.Site, q *PathsQuestion)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := r.rows("the paths", "SELECT path, toInt64(count()) AS n, "+r.sum("1")+", toInt64(sum(n) OVER ()), toInt64(uniqExact(person)) AS people\n"+
+	rows, err := r.rows("the paths", "SELECT path, toInt64(count()) AS n, "+r.sum("1")+
+		", toInt64(sum(n) OVER ()), toInt64(uniqExact(person)) AS people\n"+
 		"FROM (SELECT person, arrayStringConcat(p, "+w.value(pathSeparator)+") AS path FROM (\n"+r.paths(w, &q.JourneysQuestion)+
 		")) AS paths\n"+r.weighted(w)+"GROUP BY path\nORDER BY people >= "+itoa(int64(q.K))+" DESC, n DESC, path\nLIMIT "+itoa(int64(q.Top)), w)
 	if err != nil {

@@ -73,7 +73,8 @@ func (e *Engine) People(ctx context.Context, site *schema.Site, q *PeopleQuestio
 	return answer, nil
 }
 
-// peopleRows is a row a value, for rank: how many people, again as what is counted, and weighted. Of several values of a property, a person has each.
+// peopleRows is a row a value, for rank: how many people, again as what is counted, and weighted. Of several values of a
+// property, a person has each.
 func (r *run) peopleRows(value, by string) ([][]any, error) {
 	w, err := r.writer()
 	if err != nil {

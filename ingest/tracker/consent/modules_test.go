@@ -30,7 +30,8 @@ import * as klaro from 'klaro/dist/klaro-no-css.js'
 window.klaro = klaro
 window.klaroConfig = {
   services: [
-    {name: 'turf', purposes: ['analytics'], default: state == 'preset' || state == 'reset', optOut: state == 'optout', required: state == 'required'},
+    {name: 'turf', purposes: ['analytics'], default: state == 'preset' || state == 'reset', optOut: state == 'optout',
+      required: state == 'required'},
     {name: 'other', purposes: ['other']},
   ],
   translations: {en: {}}, lang: 'en', hiddenByDefault: true,
@@ -58,11 +59,12 @@ import {TCModel, TCString, GVL} from '@iabtcf/core'
 stub()
 let ids = {}
 for (let id = 1; id <= 11; id++) ids[id] = {id, name: 'p', description: '', illustrations: []}
-let gvl = new GVL({gvlSpecificationVersion: 3, vendorListVersion: 1, tcfPolicyVersion: 5, lastUpdated: '2026-11-01T00:00:00Z', purposes: ids,
-  specialPurposes: {}, features: {}, specialFeatures: {}, stacks: {}, dataCategories: {}, vendors: {}})
+let gvl = new GVL({gvlSpecificationVersion: 3, vendorListVersion: 1, tcfPolicyVersion: 5, lastUpdated: '2026-11-01T00:00:00Z',
+  purposes: ids, specialPurposes: {}, features: {}, specialFeatures: {}, stacks: {}, dataCategories: {}, vendors: {}})
 let text = (consents, interests = []) => {
   let model = new TCModel(gvl)
-  Object.assign(model, {cmpId: 10, cmpVersion: 1, consentScreen: 1, consentLanguage: 'EN', publisherCountryCode: 'NL', isServiceSpecific: true})
+  Object.assign(model, {cmpId: 10, cmpVersion: 1, consentScreen: 1, consentLanguage: 'EN', publisherCountryCode: 'NL',
+    isServiceSpecific: true})
   model.publisherConsents.set(consents)
   model.publisherLegitimateInterests.set(interests)
   // What was granted to vendors is not granted to the publisher.
