@@ -43,7 +43,7 @@ func (a *app) open(ctx context.Context) (backend, error) {
 	if !errors.Is(err, errNoServer) {
 		return nil, err
 	}
-	in, err := openInstance(ctx, instanceConfig{dir: a.data, clickhouse: a.clickhouse})
+	in, err := openInstance(ctx, instanceConfig{dir: a.data, clickhouse: a.clickhouse, retentionDays: a.retentionDays})
 	if errors.Is(err, errLocked) {
 		return nil, fmt.Errorf("%w, but does not answer on %s (it may be starting or stopping); try again", err,
 			filepath.Join(a.data, socketFile))

@@ -89,7 +89,7 @@ func (s *server) registerConsents(e *echo.Echo, board *dashboard.Dashboard) erro
 		Ledger:    ledger,
 		Describer: ingest.NewDescriber(steps, s.opts.trustedProxies, s.opts.allHints, s.opts.limits.RequestsPerSec),
 		Sites:     s.in.sites.ByDomain, Site: s.in.sites.ByID, Logger: s.log,
-		Keeping:   &consent.Keeping{}, // as clickhouse.Config is made here: sums have no end
+		Keeping:   &consent.Keeping{HourDays: s.in.retentionDays, DayDays: s.in.retentionDays},
 		Authorize: func(r *http.Request, site schema.SiteID, _ consent.Role) bool { return board.MayManage(r, site) },
 	})
 	if err != nil {

@@ -25,17 +25,21 @@ const embeddedEngine = "embedded"
 type instanceConfig struct {
 	dir        string // data directory
 	clickhouse string // "embedded" or a URL
+	// retentionDays is for how long counters are kept; 0 is for ever.
+	retentionDays int
 }
 
 // instance is the opened data: the lock of the directory, the database and the documents. With a server also what counts.
 type instance struct {
-	dir     string
-	lock    *os.File
-	engine  *embedded.Engine // nil with a server's URL
-	db      *clickhouse.DB
-	records *clickhouse.Records
-	sites   *clickhouse.Sites
-	access  *access.Access
+	dir  string
+	lock *os.File
+	// retentionDays is for how long counters are kept; 0 is for ever.
+	retentionDays int
+	engine        *embedded.Engine // nil with a server's URL
+	db            *clickhouse.DB
+	records       *clickhouse.Records
+	sites         *clickhouse.Sites
+	access        *access.Access
 	// pipe is nil where no server runs in this process.
 	pipe *pipeline.Pipeline
 
@@ -51,7 +55,7 @@ func openInstance(ctx context.Context, cfg instanceConfig) (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &instance{dir: cfg.dir, lock: lock}
+	in := &instance{dir: cfg.dir, lock: lock, retentionDays: cfg.retentionDays}
 	if err := in.openDatabase(ctx, cfg.clickhouse); err != nil {
 		return nil, errors.Join(err, in.Close())
 	}
@@ -76,6 +80,8 @@ func (in *instance) openDatabase(ctx context.Context, where string) error {
 		in.engine = engine
 		cfg = clickhouse.Config{Transport: engine}
 	}
+	// One number for hours and days: most cubes of hours have no twin of days, so their totals would go with their hours.
+	cfg.HourlyRetentionDays, cfg.DailyRetentionDays = in.retentionDays, in.retentionDays
 	err := in.openTables(ctx, cfg)
 	if err != nil {
 		err = errors.Join(err, in.closeDatabase())

@@ -31,7 +31,9 @@ type app struct {
 	data       string // directory
 	json       bool
 	clickhouse string // "embedded" or a URL
-	geoDB      string // file; "" for the default
+	// retentionDays is for how long counters are kept; 0 is for ever.
+	retentionDays int
+	geoDB         string // file; "" for the default
 	// centresFile lists the networks of data centres; "" for none.
 	centresFile string
 }
@@ -71,7 +73,9 @@ A flag goes before the environment, the environment before the file.`,
 	f.BoolVar(&a.json, "json", false, "print JSON for programs, one document a line")
 	f.StringVar(&a.clickhouse, "clickhouse", embeddedEngine,
 		"the database: embedded, or the `URL` of a server (clickhouse://user:pass@host:9000/turf)")
-	setting(f, "data", "clickhouse")
+	f.IntVar(&a.retentionDays, "retention-days", 0,
+		"delete counters after `DAYS`: 761 are 25 months, the most that the CNIL allows; 0 keeps them for ever")
+	setting(f, "data", "clickhouse", "retention-days")
 	root.AddCommand(a.serveCommand(), a.siteCommand(), a.goalCommand(), a.funnelCommand(), a.segmentCommand(), a.keyCommand(),
 		a.userCommand(), a.importCommand(), a.queryCommand(), a.exportCommand(), a.verifyCommand(), a.consentCommand(),
 		a.explainCommand(), a.versionCommand())

@@ -118,6 +118,7 @@ func (s *server) start(ctx context.Context, a *app) error {
 	if missing != "" {
 		s.log.Warn(missing)
 	}
+	s.in.retentionDays = a.retentionDays
 	if err := s.openDatabase(ctx, a.clickhouse); err != nil {
 		return err
 	}
