@@ -67,8 +67,35 @@ func writeCounts(t *testing.T, db *clickhouse.DB, token, text string) {
 			batch.Rows = append(batch.Rows, countedRow(t, fields))
 		}
 	}
+	batch.Rows = append(batch.Rows, twinsOf(batch.Rows)...)
 	slices.SortFunc(batch.Rows, func(a, b schema.Row) int { return a.Cell.Compare(&b.Cell) })
 	must(t, db.Write(t.Context(), batch))
+}
+
+// twinsOf are the counters by the day of what is kept by the hour and by the day. The second site's days are those of UTC.
+func twinsOf(rows []schema.Row) []schema.Row {
+	days := map[schema.Cell]schema.Deltas{}
+	for _, row := range rows {
+		hours, _ := schema.CubeByID(row.Cell.Cube)
+		twin := hours.Twin()
+		if twin == nil {
+			continue
+		}
+		cell := row.Cell
+		cell.Cube, cell.Time = twin.ID, cell.Time-cell.Time%86400
+		sums := days[cell]
+		for m, n := range row.Sums {
+			if twin.Keeps(schema.Metric(m)) {
+				sums[m] += n
+			}
+		}
+		days[cell] = sums
+	}
+	var twins []schema.Row
+	for cell, sums := range days {
+		twins = append(twins, schema.Row{Cell: cell, Sums: sums})
+	}
+	return twins
 }
 
 // countedRow is a counter of the second site: its cube, its day or hour, dimensions and metrics.
