@@ -16,7 +16,7 @@ import (
 
 // BlockRows is how many rows one insert takes; a larger batch is several, whose tokens are the batch's with /1, /2, …
 // after it. It may never change: a batch that was written in part has to be cut at the same places again.
-const BlockRows = 200_000
+const BlockRows = 100_000
 
 // DeduplicationWindow is how many of the last inserted parts a table remembers by their tokens. It must be larger
 // than the number of batches (times the months in each) that can be sent between the first try of a batch and the
