@@ -82,7 +82,7 @@ func TestConsentedRefuses(t *testing.T) {
 // L6 and L16: after Erase no file of the engine has the person: neither in a part, an old part, a mutation nor a log.
 func TestL6NoFileHasAnErasedPerson(t *testing.T) {
 	engine := embeddedtest.Open(t)
-	config := clickhouse.Config{Transport: engine, Database: embeddedtest.Database(t, engine)}
+	config := clickhouse.Config{Transport: engine, Database: embeddedtest.Scratch(t, engine)}
 	dir := engineDir(t, config)
 	store := clickhouse.NewConsented(open(t, config), nil)
 	gone, stays := randomPerson(t), randomPerson(t)

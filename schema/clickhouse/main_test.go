@@ -31,12 +31,12 @@ func overBoth(t *testing.T, test func(t *testing.T, config clickhouse.Config)) {
 	t.Helper()
 	engine := embeddedtest.Open(t)
 	t.Run("engine", func(t *testing.T) {
-		test(t, clickhouse.Config{Transport: engine, Database: embeddedtest.Database(t, engine)})
+		test(t, clickhouse.Config{Transport: engine, Database: embeddedtest.Scratch(t, engine)})
 	})
 	t.Run("http", func(t *testing.T) {
 		server := httptest.NewServer(handler(t, engine))
 		t.Cleanup(server.Close)
-		test(t, clickhouse.Config{URL: server.URL, Database: embeddedtest.Database(t, engine)})
+		test(t, clickhouse.Config{URL: server.URL, Database: embeddedtest.Scratch(t, engine)})
 	})
 }
 
@@ -145,5 +145,5 @@ func statement(t *testing.T, config clickhouse.Config, sql string) {
 func engineConfig(t *testing.T) clickhouse.Config {
 	t.Helper()
 	engine := embeddedtest.Open(t)
-	return clickhouse.Config{Transport: engine, Database: embeddedtest.Database(t, engine)}
+	return clickhouse.Config{Transport: engine, Database: embeddedtest.Scratch(t, engine)}
 }

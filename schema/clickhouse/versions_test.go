@@ -10,7 +10,7 @@ import (
 // Versions grow whatever the clock does, also against what another process wrote that was not read yet.
 func TestVersionsGrow(t *testing.T) {
 	engine := embeddedtest.Open(t)
-	db, err := Open(t.Context(), Config{Transport: engine, Database: embeddedtest.Database(t, engine)})
+	db, err := Open(t.Context(), Config{Transport: engine, Database: embeddedtest.Scratch(t, engine)})
 	if err != nil {
 		t.Fatal(err)
 	}

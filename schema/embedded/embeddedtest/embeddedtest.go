@@ -96,8 +96,7 @@ func sweep() {
 	}
 }
 
-// Database makes an empty database of the engine and returns its name. It is dropped with the test: each takes some memory of an
-// engine that has little.
+// Database makes an empty database of the engine and returns its name.
 func Database(t testing.TB, engine *embedded.Engine) string {
 	t.Helper()
 	shared.Lock()
@@ -105,6 +104,14 @@ func Database(t testing.TB, engine *embedded.Engine) string {
 	name := "test_" + strconv.Itoa(os.Getpid()) + "_" + strconv.Itoa(shared.databases)
 	shared.Unlock()
 	statement(t, engine, "CREATE DATABASE "+name)
+	return name
+}
+
+// Scratch is a Database that is dropped with the test: each takes some memory of an engine that has little. It waits until
+// nothing uses the database any more, so a test that leaves a statement half done takes a Database.
+func Scratch(t testing.TB, engine *embedded.Engine) string {
+	t.Helper()
+	name := Database(t, engine)
 	t.Cleanup(func() { statement(t, engine, "DROP DATABASE IF EXISTS "+name+" SYNC") })
 	return name
 }
