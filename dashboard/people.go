@@ -3,7 +3,6 @@ package dashboard
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"unicode/utf8"
@@ -24,7 +23,7 @@ var errNoReports = &httpError{
 		"reports over them. What is counted without consent is at " + queryPath + ".",
 }
 
-// report answers a question without its site_id, in JSON. The errors of a question are *reports.InvalidError.
+// report answers a question without its site_id, in JSON. The errors of a question are *stats.InvalidError.
 type report struct {
 	name string
 	// read reads the question strictly, and returns how it is answered.
@@ -80,38 +79,24 @@ func (d *Dashboard) reportEndpoint(r report) endpoint {
 		if err == nil && d.Reports != nil {
 			ask, err = r.read(question)
 		}
-		site, err := d.reads(w, req, domain, asInvalid(err))
-		if err != nil {
+		site, v, err := d.reader(w, req, domain, err)
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if d.cameByLink(req) {
+		case v.shared != 0:
 			return nil, errOnlyNumbers
-		}
-		if d.Reports == nil {
+		case d.Reports == nil:
 			return nil, errNoReports
 		}
 		ctx, cancel := context.WithTimeout(req.Context(), QuestionTimeout)
 		defer cancel()
-		answer, err := ask(ctx, d.Reports, &site)
-		if err != nil {
-			return nil, asInvalid(err)
-		}
-		return answer, nil
+		return ask(ctx, d.Reports, &site)
 	}
 }
 
 // errOnlyNumbers answers who came by a shared link: it shows the page's numbers, and no reports about people.
 var errOnlyNumbers = &httpError{
 	http.StatusForbidden, "A shared link shows the numbers of a site, not the reports about people. Sign in, or send a key.",
-}
-
-// cameByLink reports whether a request comes from somebody who is let in by a shared link alone.
-func (d *Dashboard) cameByLink(r *http.Request) bool {
-	if _, ok := bearer(r); ok {
-		return false
-	}
-	v, err := d.viewer(r)
-	return err == nil && v.shared != 0
 }
 
 // takeSite takes the site_id out of a question, for the reports know of no domains. What is no JSON object is left to them:
@@ -134,15 +119,6 @@ func takeSite(body []byte) (domain string, question []byte, err error) {
 		return "", nil, fmt.Errorf("BUG: write the keys of a question: %w", err)
 	}
 	return domain, question, nil
-}
-
-// asInvalid makes the mistakes of reports those of the stats API, which are answered with status 400.
-func asInvalid(err error) error {
-	var invalid *reports.InvalidError
-	if errors.As(err, &invalid) {
-		return &stats.InvalidError{Field: invalid.Field, Reason: invalid.Reason}
-	}
-	return err
 }
 
 // withCounted is the engine that asks the counting path how many visitors there were, unless it asks somebody else already.

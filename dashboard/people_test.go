@@ -35,13 +35,7 @@ func newPeople(t *testing.T, change func(*Config)) *world {
 			change(c)
 		}
 	})
-	batch := schema.Batch{Token: "people"}
-	for line := range strings.Lines(peopleCounts) {
-		if fields := strings.Fields(line); len(fields) > 0 {
-			batch.Rows = append(batch.Rows, countedRow(t, fields))
-		}
-	}
-	must(t, db.Write(t.Context(), batch))
+	writeCounts(t, db, "people", peopleCounts)
 	store := clickhouse.NewConsented(db, nil)
 	must(t, store.WriteEvents(t.Context(), "", peopleEvents(t)))
 	day, err := schema.ParseDay("2026-03-30")

@@ -110,22 +110,30 @@ func socketAddr(r *http.Request) netip.Addr {
 // reads finds the site of a question and checks that the asker may read it. A key's request is counted. When the
 // question could not be read, its error is given as broken, and returned to whoever is known.
 func (d *Dashboard) reads(w http.ResponseWriter, r *http.Request, domain string, broken error) (schema.Site, error) {
+	site, _, err := d.reader(w, r, domain, broken)
+	return site, err
+}
+
+// reader is reads that also tells who asks; the zero viewer is somebody with a key.
+func (d *Dashboard) reader(
+	w http.ResponseWriter, r *http.Request, domain string, broken error,
+) (schema.Site, viewer, error) {
 	site, known := d.Sites.ByDomain(domain)
 	if key, ok := bearer(r); ok {
 		allowOrigins(w)
-		return site, d.keyReads(key, site.ID, broken)
+		return site, viewer{}, d.keyReads(key, site.ID, broken)
 	}
 	v, err := d.viewer(r)
 	if err != nil {
-		return schema.Site{}, err
+		return schema.Site{}, v, err
 	}
 	if broken != nil {
-		return schema.Site{}, broken
+		return schema.Site{}, v, broken
 	}
 	if !known || !v.sees(site.ID) {
-		return schema.Site{}, &httpError{http.StatusNotFound, "There is no site " + domain + " here."}
+		return schema.Site{}, v, &httpError{http.StatusNotFound, "There is no site " + domain + " here."}
 	}
-	return site, nil
+	return site, v, nil
 }
 
 // bearer is the API key of a request. Another scheme is somebody else's, such as the password of a proxy in front.

@@ -88,10 +88,7 @@ type Stickiness struct {
 
 // Adoption answers how features are used. The question's mistakes are *InvalidError.
 func (e *Engine) Adoption(ctx context.Context, site *schema.Site, q *AdoptionQuestion) (*AdoptionAnswer, error) {
-	if err := q.check(); err != nil {
-		return nil, err
-	}
-	r, coverage, err := e.start(ctx, site, &q.Common)
+	r, coverage, err := e.start(ctx, site, q)
 	if err != nil {
 		return nil, err
 	}

@@ -72,10 +72,7 @@ type Element struct {
 
 // Clicks answers what was clicked on. The question's mistakes are *InvalidError.
 func (e *Engine) Clicks(ctx context.Context, site *schema.Site, q *ClicksQuestion) (*ClicksAnswer, error) {
-	if err := q.check(); err != nil {
-		return nil, err
-	}
-	r, coverage, err := e.start(ctx, site, &q.Common)
+	r, coverage, err := e.start(ctx, site, q)
 	if err != nil {
 		return nil, err
 	}

@@ -94,8 +94,12 @@ type run struct {
 	weights *factors
 }
 
-// start resolves the period, and finds coverage and weights.
-func (e *Engine) start(ctx context.Context, site *schema.Site, ask *Common) (*run, *Coverage, error) {
+// start checks the question, resolves its period, and finds coverage and weights.
+func (e *Engine) start(ctx context.Context, site *schema.Site, q question) (*run, *Coverage, error) {
+	if err := q.check(); err != nil {
+		return nil, nil, err
+	}
+	ask := q.common()
 	s, err := e.span(site, ask.Range)
 	if err != nil {
 		return nil, nil, err

@@ -219,10 +219,7 @@ type FunnelGroup struct {
 
 // Funnel answers how many went through the steps of a question. The question's mistakes are *InvalidError.
 func (e *Engine) Funnel(ctx context.Context, site *schema.Site, q *FunnelQuestion) (*FunnelAnswer, error) {
-	if err := q.check(); err != nil {
-		return nil, err
-	}
-	r, coverage, err := e.start(ctx, site, &q.Common)
+	r, coverage, err := e.start(ctx, site, q)
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,8 @@ type HeatQuestion struct {
 	Width *int `json:"width,omitempty"`
 }
 
+func (q *HeatQuestion) common() *Common { return &Common{Range: q.Range, K: DefaultK} }
+
 var heatKinds = []string{schema.HeatClick, schema.HeatRage, schema.HeatDead, schema.HeatScroll}
 
 func (q *HeatQuestion) check() error {
@@ -66,10 +68,7 @@ type HeatPlace struct {
 
 // Heat answers a page's heatmap. The question's mistakes are *InvalidError.
 func (e *Engine) Heat(ctx context.Context, site *schema.Site, q *HeatQuestion) (*HeatAnswer, error) {
-	if err := q.check(); err != nil {
-		return nil, err
-	}
-	r, coverage, err := e.start(ctx, site, &Common{Range: q.Range, K: DefaultK})
+	r, coverage, err := e.start(ctx, site, q)
 	if err != nil {
 		return nil, err
 	}

@@ -87,10 +87,7 @@ type JourneyEdge struct {
 
 // Journeys answers where people went. The question's mistakes are *InvalidError.
 func (e *Engine) Journeys(ctx context.Context, site *schema.Site, q *JourneysQuestion) (*JourneysAnswer, error) {
-	if err := q.check(); err != nil {
-		return nil, err
-	}
-	r, coverage, err := e.start(ctx, site, &q.Common)
+	r, coverage, err := e.start(ctx, site, q)
 	if err != nil {
 		return nil, err
 	}
@@ -249,10 +246,7 @@ const pathSeparator = "\x1f"
 
 // Paths answers which journeys were the most frequent. The question's mistakes are *InvalidError.
 func (e *Engine) Paths(ctx context.Context, site *schema.Site, q *PathsQuestion) (*PathsAnswer, error) {
-	if err := q.check(); err != nil {
-		return nil, err
-	}
-	r, coverage, err := e.start(ctx, site, &q.Common)
+	r, coverage, err := e.start(ctx, site, q)
 	if err != nil {
 		return nil, err
 	}

@@ -12,8 +12,12 @@ import (
 // MaxBodyBytes is how long a question may be.
 const MaxBodyBytes = 64 << 10
 
-// question is what can be checked after it was read. check sets what was left out, and its errors are *InvalidError.
-type question interface{ check() error }
+// question is what can be checked after it was read. check sets what was left out, and its errors are *InvalidError; common is
+// good after it.
+type question interface {
+	check() error
+	common() *Common
+}
 
 // parse reads a question strictly: a key that is not known is refused. Every error is an *InvalidError.
 func parse(body []byte, q question) error {

@@ -42,10 +42,7 @@ type PeopleAnswer struct {
 
 // People answers how large a cohort is, and what its people have. The question's mistakes are *InvalidError.
 func (e *Engine) People(ctx context.Context, site *schema.Site, q *PeopleQuestion) (*PeopleAnswer, error) {
-	if err := q.check(); err != nil {
-		return nil, err
-	}
-	r, coverage, err := e.start(ctx, site, &q.Common)
+	r, coverage, err := e.start(ctx, site, q)
 	if err != nil {
 		return nil, err
 	}

@@ -39,6 +39,8 @@ type Common struct {
 	K int `json:"k,omitempty"`
 }
 
+func (c *Common) common() *Common { return c }
+
 func (c *Common) check() error {
 	if c.K == 0 {
 		c.K = DefaultK

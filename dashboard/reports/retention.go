@@ -131,10 +131,7 @@ type CurvePoint struct {
 
 // Retention answers how many came back. The question's mistakes are *InvalidError.
 func (e *Engine) Retention(ctx context.Context, site *schema.Site, q *RetentionQuestion) (*RetentionAnswer, error) {
-	if err := q.check(); err != nil {
-		return nil, err
-	}
-	r, coverage, err := e.start(ctx, site, &q.Common)
+	r, coverage, err := e.start(ctx, site, q)
 	if err != nil {
 		return nil, err
 	}
