@@ -115,14 +115,27 @@ type Options struct {
 	Endpoint string
 }
 
-// piece is a part of a minified script; see Piece in package build.
-type piece struct {
+// Pieces are a minified script in parts, in their order, as package build writes them; see Piece there.
+type Pieces []struct {
 	If   []string `json:"if"`
 	Text string   `json:"text"`
 }
 
+// Join is the script of the pieces whose conditions hold where the terms in has are true. placeholders are pairs: what stands in
+// the script, and what takes its place.
+func (pieces Pieces) Join(has map[string]bool, placeholders ...string) []byte {
+	var out strings.Builder
+	for _, p := range pieces {
+		if holds(p.If, has) {
+			out.WriteString(p.Text)
+		}
+	}
+	// Where a piece ended, a statement's semicolon may have stayed before a bracket.
+	return []byte(strings.NewReplacer(placeholders...).Replace(strings.ReplaceAll(out.String(), ";}", "}")))
+}
+
 // assembler puts scripts together. It does not change after it was made.
-type assembler map[string][]piece
+type assembler map[string]Pieces
 
 func newAssembler() assembler {
 	var a assembler
@@ -150,22 +163,12 @@ func (a assembler) script(o Options) []byte {
 	for i, name := range conditions {
 		has[name] = o.Parts&(1<<i) != 0
 	}
-	var out strings.Builder
-	for _, p := range a[flavours[o.Flavour]] {
-		if holds(p.If, has) {
-			out.WriteString(p.Text)
-		}
-	}
 	tag := "document.currentScript"
 	if o.Parts&Compat != 0 {
 		tag = `(document.currentScript||document.querySelector("script[data-domain]"))`
 	}
-	// Where a piece ended, a statement's semicolon may have stayed before a bracket.
-	text := strings.NewReplacer(
-		"TAG_ELEMENT", tag, "DOMAIN_TEXT", quote(o.Domain), "ENDPOINT_TEXT", quote(o.Endpoint), "CONFIG_JSON",
-		config(o.Parts),
-	).Replace(strings.ReplaceAll(out.String(), ";}", "}"))
-	return []byte(text)
+	return a[flavours[o.Flavour]].Join(has,
+		"TAG_ELEMENT", tag, "DOMAIN_TEXT", quote(o.Domain), "ENDPOINT_TEXT", quote(o.Endpoint), "CONFIG_JSON", config(o.Parts))
 }
 
 // holds reports whether each of the conditions has a term that is true.

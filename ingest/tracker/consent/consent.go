@@ -129,7 +129,7 @@ func Handler(site func(domain string) (Options, bool)) http.Handler {
 	if site == nil {
 		site = func(string) (Options, bool) { return Options{}, false }
 	}
-	a := newAssembler()
+	pieces := readPieces()
 	return tracker.Serve(
 		func(name string) (any, bool, bool) {
 			if name == measureName || name == testName {
@@ -141,7 +141,7 @@ func Handler(site func(domain string) (Options, bool)) http.Handler {
 		func(o any) []byte {
 			switch o := o.(type) {
 			case Options:
-				return a.script(o)
+				return join(pieces, o)
 			case moduleOptions:
 				if o.name == testName {
 					return testJS
@@ -187,50 +187,26 @@ func PartNamed(adapter string) (part Part, ok bool) {
 	return part, ok
 }
 
-// piece is a part of the minified script; see Piece in package build.
-type piece struct {
-	If   []string `json:"if"`
-	Text string   `json:"text"`
-}
-
-// assembler puts scripts together. It does not change after it was made.
-type assembler []piece
-
-func newAssembler() assembler {
-	var a assembler
-	if err := json.Unmarshal(partsJSON, &a); err != nil {
+func readPieces() tracker.Pieces {
+	var pieces tracker.Pieces
+	if err := json.Unmarshal(partsJSON, &pieces); err != nil {
 		panic(fmt.Sprintf("BUG: the built script is not embedded: %v", err))
 	}
-	return a
+	return pieces
 }
 
 // Script is the text of the script that o describes.
-func Script(o Options) []byte { return newAssembler().script(o) }
+func Script(o Options) []byte { return join(readPieces(), o) }
 
-func (a assembler) script(o Options) []byte {
+// join puts the script that o describes together.
+func join(pieces tracker.Pieces, o Options) []byte {
 	has := map[string]bool{"once": true}
 	for i, name := range names {
 		has[name] = o.Parts&(1<<i) != 0
-	}
-	var out strings.Builder
-	for _, p := range a {
-		all := true
-		for _, condition := range p.If {
-			any := false
-			for name := range strings.SplitSeq(condition, "|") {
-				any = any || has[name]
-			}
-			all = all && any
-		}
-		if all {
-			out.WriteString(p.Text)
-		}
 	}
 	settings, err := json.Marshal(o.Settings) // escapes "<", so no text can end a script element
 	if err != nil {
 		panic(fmt.Sprintf("BUG: settings have no JSON: %v", err))
 	}
-	// Where a piece ended, a statement's semicolon may have stayed before a bracket.
-	return []byte(strings.NewReplacer("TAG_ELEMENT", "document.currentScript", "SETTINGS_JSON", string(settings)).
-		Replace(strings.ReplaceAll(out.String(), ";}", "}")))
+	return pieces.Join(has, "TAG_ELEMENT", "document.currentScript", "SETTINGS_JSON", string(settings))
 }

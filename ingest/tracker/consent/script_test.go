@@ -29,7 +29,7 @@ func parses(text []byte) string {
 
 // Any set of adapters makes a script that parses, and has just these.
 func TestEveryCombinationParses(t *testing.T) {
-	a := newAssembler()
+	pieces := readPieces()
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range 500 {
 		o := Options{Parts: Part(random.Uint32N(1 << numParts))}
@@ -39,7 +39,7 @@ func TestEveryCombinationParses(t *testing.T) {
 		if i%2 == 0 {
 			o.Settings.Domain = `a"</script>`
 		}
-		text := a.script(o)
+		text := join(pieces, o)
 		if wrong := parses(text); wrong != "" {
 			t.Fatalf("%b: %s", o.Parts, wrong)
 		}
@@ -50,7 +50,7 @@ func TestEveryCombinationParses(t *testing.T) {
 			}
 		}
 	}
-	text := string(a.script(Options{Settings: Settings{Domain: `a"</script>`, CategoryAccountLink: "x"}}))
+	text := string(join(pieces, Options{Settings: Settings{Domain: `a"</script>`, CategoryAccountLink: "x"}}))
 	if want := `{"domain":"a\"\u003c/script\u003e","categoryAccount_link":"x"}`; !strings.Contains(text, want) {
 		t.Errorf("%s is not in it", want)
 	}
@@ -59,7 +59,7 @@ func TestEveryCombinationParses(t *testing.T) {
 // Every condition of the built form is an adapter, and each adapter is in it.
 func TestConditionsAreAdapters(t *testing.T) {
 	used := map[string]bool{"once": true}
-	for _, p := range newAssembler() {
+	for _, p := range readPieces() {
 		for _, condition := range p.If {
 			for name := range strings.SplitSeq(condition, "|") {
 				used[name] = true
@@ -141,14 +141,14 @@ func FuzzNames(f *testing.F) {
 	for _, name := range []string{"turf-consent.js", "turf-consent.tcf.gpp.js", "turf-consent@a.test.js", "x"} {
 		f.Add(name)
 	}
-	a := newAssembler()
+	pieces := readPieces()
 	site := func(domain string) (Options, bool) { return Options{Settings: Settings{Domain: domain}}, true }
 	f.Fuzz(func(t *testing.T, name string) {
 		o, _, ok := resolve(name, site)
 		if !ok {
 			return
 		}
-		if wrong := parses(a.script(o)); wrong != "" || !IsScript(name) {
+		if wrong := parses(join(pieces, o)); wrong != "" || !IsScript(name) {
 			t.Fatalf("%q: %s", name, wrong)
 		}
 	})
