@@ -89,33 +89,21 @@ func (a *app) importLog(ctx context.Context, domain, formatName string, files []
 	if err != nil {
 		return err
 	}
-	be, err := a.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer be.Close()
-	site, err := findSite(ctx, be, domain)
-	if err != nil {
-		return err
-	}
-	steps, closeSteps, err := a.importSteps()
-	if err != nil {
-		return err
-	}
-	defer closeSteps()
-	p := newProgress(a.stderr)
-	start := time.Now()
-	sum, err := importer.Run(ctx, importer.Config{
-		Site: site, Format: format, Steps: steps, Store: importStore{be}, Now: start, Report: p.report,
-	}, sources)
-	p.end()
-	if err != nil {
-		if ctx.Err() != nil {
-			return fmt.Errorf("interrupted after %d lines; the same command goes on where it was", sum.Lines)
+	return a.withImport(ctx, domain, func(be backend, site schema.Site, steps importer.Steps) error {
+		p := newProgress(a.stderr)
+		start := time.Now()
+		sum, err := importer.Run(ctx, importer.Config{
+			Site: site, Format: format, Steps: steps, Store: importStore{be}, Now: start, Report: p.report,
+		}, sources)
+		p.end()
+		if err != nil {
+			if ctx.Err() != nil {
+				return fmt.Errorf("interrupted after %d lines; the same command goes on where it was", sum.Lines)
+			}
+			return fmt.Errorf("import into %s: %w", site.Domain, err)
 		}
-		return fmt.Errorf("import into %s: %w", site.Domain, err)
-	}
-	return a.printImport(sum, time.Since(start))
+		return a.printImport(sum, time.Since(start))
+	})
 }
 
 // sources opens nothing yet, but reads standard input.

@@ -175,20 +175,7 @@ func TestImportThatIsKilled(t *testing.T) {
 	in.must(nil, "import", "log", "--site", "whole.example", name)
 	took := time.Since(began)
 	for round := range rounds {
-		cmd := exec.Command(in.bin, "import", "log", "--site", "example.com", "--data", in.dir, name)
-		cmd.Env = in.env
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(rand.N(took*6/10 + 1)) // the random moment
-		if round%3 == 2 {
-			server.kill()
-		}
-		_ = cmd.Process.Kill() // it may have ended
-		_ = cmd.Wait()         // likewise
-		if round%3 == 2 {
-			server = in.serve()
-		}
+		server = in.killImport(server, rand.N(took*6/10+1), round%3 == 2, "log", name)
 	}
 	var sum imported
 	in.must(&sum, "import", "log", "--site", "example.com", name)
@@ -198,6 +185,27 @@ func TestImportThatIsKilled(t *testing.T) {
 	}
 	t.Logf("the last import counted %d of %d pages", sum.Counted, sum.Pages)
 	compareAnswers(t, server, in.key("example.com"), "example.com", reckon(t, kept, "Europe/Amsterdam"))
+}
+
+// killImport kills an import into example.com after that long, and the server that it writes to before it when both is true.
+// It returns the server that runs then.
+func (in *installation) killImport(server *process, after time.Duration, both bool, kind, name string) *process {
+	in.t.Helper()
+	cmd := exec.Command(in.bin, "import", kind, "--site", "example.com", "--data", in.dir, name)
+	cmd.Env = in.env
+	if err := cmd.Start(); err != nil {
+		in.t.Fatal(err)
+	}
+	time.Sleep(after) // the random moment
+	if both {
+		server.kill()
+	}
+	_ = cmd.Process.Kill() // it may have ended
+	_ = cmd.Wait()         // likewise
+	if both {
+		server = in.serve()
+	}
+	return server
 }
 
 func compareAnswers(t *testing.T, p *process, key, domain string, days map[string]*tally) {

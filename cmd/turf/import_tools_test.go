@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -136,20 +135,7 @@ func TestToolImportThatIsKilled(t *testing.T) {
 	in.must(nil, "import", "goatcounter", "--site", "whole.example", name)
 	took := time.Since(began)
 	for round := range rounds {
-		cmd := exec.Command(in.bin, "import", "goatcounter", "--site", "example.com", "--data", in.dir, name)
-		cmd.Env = in.env
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(rand.N(took*8/10 + 1)) // the random moment
-		if round%2 == 1 {
-			server.kill()
-		}
-		_ = cmd.Process.Kill() // it may have ended
-		_ = cmd.Wait()         // likewise
-		if round%2 == 1 {
-			server = in.serve()
-		}
+		server = in.killImport(server, rand.N(took*8/10+1), round%2 == 1, "goatcounter", name)
 	}
 	in.must(nil, "import", "goatcounter", "--site", "example.com", name)
 	for _, question := range []string{

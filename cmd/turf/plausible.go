@@ -13,7 +13,6 @@ import (
 
 	"turf/ingest"
 	"turf/ingest/importer"
-	"turf/schema"
 )
 
 func (a *app) importPlausibleCommand() *cobra.Command {
@@ -60,9 +59,7 @@ func (a *app) importPlausible(ctx context.Context, domain, path string) error {
 			Channel: func(source, referrer string, params map[string]string) string {
 				return channelOf(sources, source, referrer, params)
 			},
-			Counted: func(ctx context.Context, first, last schema.Day) ([]schema.Day, error) {
-				return countedDays(ctx, be, site.Domain, first.String()+","+last.String())
-			},
+			Counted: countedOf(be, site.Domain),
 		}, files)
 		if err != nil {
 			return fmt.Errorf("import into %s: %w", site.Domain, err)
