@@ -88,7 +88,7 @@ type Ledger struct {
 
 	ops   chan op
 	stop  context.CancelFunc
-	ctx   context.Context //nolint:containedctx // of the goroutines, ends at Close
+	ctx   context.Context // of the goroutines, ends at Close
 	tasks sync.WaitGroup
 	over  chan struct{} // closed when run has ended
 	wake  chan struct{} // of the eraser
