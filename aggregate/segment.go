@@ -239,7 +239,7 @@ func (s *step) countSegments() {
 	if s.v.has(flagMulti) {
 		fromToday, _ = s.enter(memberSource, sourceValue(&s.source))
 	}
-	src, at := &s.source, &s.attrs
+	src := &s.source
 	for i, key := range s.d.segmentWords {
 		bit := segmentsOf(key)
 		if s.in&bit == 0 {
@@ -250,14 +250,20 @@ func (s *step) countSegments() {
 			s.addVisit(&d, newVisit&bit != 0)
 		}
 		set := nonZero(&d)
-		s.emitKey(pack(schema.CubeSegments, key, 0, 0, 0, 0, 0), s.hour, &d, set)
-		s.emitKey(pack(schema.CubeSegmentPlaces, key, at[0], 0, 0, 0, 0), s.hour, &d, set)
-		s.emitKey(pack(schema.CubeSegmentDevices, key, at[3], at[4], at[6], 0, 0), s.hour, &d, set)
+		s.emitVisitorIn(key, &d, set)
 		d[schema.Visitors] = number(fromToday&bit != 0)
 		s.emitKey(pack(schema.CubeSegmentSources, key, src[0], src[1], src[2], 0, 0), s.hour, &d, nonZero(&d))
 		d = s.deltas(fresh{today: pageToday&bit != 0, visit: pageVisit&bit != 0})
 		s.emitKey(pack(schema.CubeSegmentPages, key, s.page.host, s.page.path, 0, 0, 0), s.hour, &d, nonZero(&d))
 	}
+}
+
+// emitVisitorIn counts in the cells of a segment that tell of the visitor: alone, by place and by device.
+func (s *step) emitVisitorIn(segment word, d *schema.Deltas, set uint64) {
+	at := &s.attrs
+	s.emitKey(pack(schema.CubeSegments, segment, 0, 0, 0, 0, 0), s.hour, d, set)
+	s.emitKey(pack(schema.CubeSegmentPlaces, segment, at[0], 0, 0, 0, 0), s.hour, d, set)
+	s.emitKey(pack(schema.CubeSegmentDevices, segment, at[3], at[4], at[6], 0, 0), s.hour, d, set)
 }
 
 // addVisit adds what the event does to its visit's bounce and duration. What the visit was before it came into the segment, which may
@@ -284,16 +290,14 @@ func (s *step) goOnInSegments() {
 	if m.visitSlot != s.v.visitSlot {
 		return
 	}
-	src, at := &s.source, &s.attrs
+	src := &s.source
 	d := schema.Deltas{schema.Bounces: s.bounce, schema.Duration: s.duration}
 	set := nonZero(&d)
 	for i, key := range s.d.segmentWords {
 		if s.in&m.visit&segmentsOf(key) == 0 || !s.d.declared.segments[i].ofVisits {
 			continue
 		}
-		s.emitKey(pack(schema.CubeSegments, key, 0, 0, 0, 0, 0), s.hour, &d, set)
-		s.emitKey(pack(schema.CubeSegmentPlaces, key, at[0], 0, 0, 0, 0), s.hour, &d, set)
-		s.emitKey(pack(schema.CubeSegmentDevices, key, at[3], at[4], at[6], 0, 0), s.hour, &d, set)
+		s.emitVisitorIn(key, &d, set)
 		s.emitKey(pack(schema.CubeSegmentSources, key, src[0], src[1], src[2], 0, 0), s.hour, &d, set)
 	}
 }

@@ -388,28 +388,8 @@ func manySegments() (d schema.Declarations) {
 }
 
 func TestSegmentsAllocateNothing(t *testing.T) {
-	cfg := testDay(t)
-	d, group, incs := openDay(t, cfg, &aggregate.HeapMemory{}), uint64(0), []schema.Increment(nil)
 	declared := manySegments()
-	d.Declare(aggregate.Declare(&declared))
-	var events []*aggregate.Event
-	for i := range 200 {
-		events = append(events, visit(cfg, i))
-	}
-	count := func() {
-		group++
-		d.Begin(group)
-		for _, e := range events {
-			if err := d.Count(e); err != nil {
-				t.Fatal(err)
-			}
-		}
-		incs = d.Increments(incs[:0])
-	}
-	count()
-	if allocs := testing.AllocsPerRun(20, count); allocs != 0 {
-		t.Errorf("%v allocations a group of %d events", allocs, len(events))
-	}
+	countAllocatesNothing(t, &declared)
 }
 
 // maxSegmentsBytes is what all segments together may add to the memory of a visitor with three pages: a record of the visitor and one

@@ -66,9 +66,16 @@ func countAll(t *testing.T, d *aggregate.Day, group uint64, events []*aggregate.
 }
 
 // TestCountAllocatesNothing is TestStepAllocatesNothing for groups.
-func TestCountAllocatesNothing(t *testing.T) {
+func TestCountAllocatesNothing(t *testing.T) { countAllocatesNothing(t, nil) }
+
+// countAllocatesNothing counts a group of events over and over, with what was declared.
+func countAllocatesNothing(t *testing.T, declared *schema.Declarations) {
+	t.Helper()
 	cfg := testDay(t)
 	d, group, incs := openDay(t, cfg, &aggregate.HeapMemory{}), uint64(0), []schema.Increment(nil)
+	if declared != nil {
+		d.Declare(aggregate.Declare(declared))
+	}
 	var events []*aggregate.Event
 	for i := range 200 {
 		events = append(events, visit(cfg, i))
