@@ -387,7 +387,7 @@ func (s *store) write(b schema.Batch) error {
 		w.StoreLies++
 		return errStore
 	case 2:
-		if w.rng.Float64() < 10*w.crash {
+		if w.rng.Float64() < 40*w.crash {
 			if w.rng.IntN(2) == 0 {
 				s.insert(b)
 			}
