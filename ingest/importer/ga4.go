@@ -85,7 +85,10 @@ var ga4Tables = []ga4Table{
 		ga4EntryMetrics,
 	},
 	{
-		sumsTable{"countries", []tableTarget{{schema.CubeCountries, from{schema.Country: "country"}, ga4Visits}}},
+		sumsTable{"countries", []tableTarget{
+			{schema.CubeCountries, from{schema.Country: "country"}, ga4Visits},
+			{schema.CubePlaces, from{schema.Country: "country", schema.Region: otherColumn, schema.City: otherColumn}, ga4Visits},
+		}},
 		[]string{"countryId"},
 		ga4VisitMetrics,
 	},
@@ -173,7 +176,9 @@ func ImportGA4(ctx context.Context, cfg TablesConfig, sources []Source) (TablesS
 	for i := range ga4Tables {
 		order[i] = ga4Tables[i].sumsTable
 	}
-	return g.run(ctx, sources, g.read, g.check, order)
+	// A report is there with all its metrics or not at all, and all tell the same days; those that were made of the rows are all told.
+	have := func(table, _ string, _ schema.Day) bool { return g.rows[table] != nil }
+	return g.run(ctx, sources, g.read, g.check, order, have)
 }
 
 // check looks at all reports together, and names the hosts of the landing pages' paths.

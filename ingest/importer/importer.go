@@ -114,6 +114,7 @@ type imports struct {
 	total int64 // bytes of all logs
 	wait  int   // hits in days
 	read  int64 // bytes
+	bare  bool  // a line told neither referrer nor agent
 }
 
 // log is one of the logs.
@@ -253,6 +254,7 @@ func (im *imports) run(ctx context.Context) (Summary, error) {
 }
 
 func (im *imports) put(ctx context.Context, l *log) error {
+	l.record.Tells = []schema.Imported{{Source: logSource, Hours: true, Told: logTold(im.bare)}}
 	if err := im.cfg.Store.PutImport(ctx, l.record); err != nil {
 		return fmt.Errorf("record what was imported of %s: %w", l.Name, err)
 	}
@@ -363,6 +365,7 @@ func (im *imports) keep(l *log, parsed *line, offset int64) (drop string, err er
 			"or split it into one a day", l.Name, MaxWaitingPages)
 	}
 	im.days[day] = b
+	im.bare = im.bare || !parsed.combined
 	im.next = min(im.next, b.end)
 	b.add(&ev, l.counted(day, offset))
 	return "", nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"path"
 	"slices"
@@ -61,7 +62,10 @@ var matomoTables = []sumsTable{
 	{"Referrers.getAIAssistants", matomoSource},
 	{"Referrers.getWebsites", matomoSource},
 	{"Referrers.getCampaigns", matomoSource},
-	{"UserCountry.getCountry", []tableTarget{{schema.CubeCountries, from{schema.Country: "country"}, matomoRowNumbers}}},
+	{"UserCountry.getCountry", []tableTarget{
+		{schema.CubeCountries, from{schema.Country: "country"}, matomoRowNumbers},
+		{schema.CubePlaces, from{schema.Country: "country", schema.Region: otherColumn, schema.City: otherColumn}, matomoRowNumbers},
+	}},
 	{"DevicesDetection.getType", []tableTarget{{schema.CubeDevices, from{
 		schema.Device: "device", schema.Browser: otherColumn, schema.OS: otherColumn,
 	}, matomoRowNumbers}}},
@@ -87,7 +91,11 @@ var matomoChannels = map[string]string{
 }
 
 // matomo is an import under way.
-type matomo struct{ *reports }
+type matomo struct {
+	*reports
+	// mixed are the days on which not all actions are page views.
+	mixed map[schema.Day]bool
+}
 
 // ImportMatomo counts reports of Matomo's Reporting API: files that are called after their methods
 // (VisitsSummary.get.json), each the answer in JSON for period=day and a range of dates. As with the tables of
@@ -102,8 +110,21 @@ func ImportMatomo(ctx context.Context, cfg TablesConfig, sources []Source) (Tabl
 	if err != nil {
 		return TablesSummary{}, err
 	}
-	m := &matomo{r}
-	return m.run(ctx, sources, m.read, m.check, matomoTables)
+	m := &matomo{r, map[schema.Day]bool{}}
+	return m.run(ctx, sources, m.read, m.check, matomoTables, m.have)
+}
+
+// have reports whether the report is there with numbers in the column. All reports are of the same days, see check.
+func (m *matomo) have(method, column string, day schema.Day) bool {
+	if m.rows[method] == nil || column == viewsColumn && m.mixed[day] {
+		return false
+	}
+	told := func(t *tableTarget) bool { return slices.Contains(slices.Collect(maps.Values(t.metrics)), column) }
+	if column == viewsColumn || !slices.ContainsFunc(matomoTables, func(t sumsTable) bool { return told(&t.targets[0]) }) {
+		return true // a name: it was made of what is there
+	}
+	// Matomo leaves out numbers that are 0, and those that it does not know in all rows.
+	return slices.ContainsFunc(m.rows[method], func(r reportRow) bool { return r.row[column] != "" })
 }
 
 func (m *matomo) read(s *Source, content []byte) error {
@@ -301,7 +322,7 @@ func (m *matomo) check() error {
 		if n == views[day] {
 			continue
 		}
-		views[day] = -1 // not all actions are page views
+		views[day], m.mixed[day] = -1, true
 	}
 	var sources []string
 	for _, t := range matomoTables {

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/csv"
@@ -22,6 +23,14 @@ import (
 var visitNumbers = numbers{
 	schema.Visitors: "visitors", schema.Visits: "visits", schema.Pageviews: "pageviews", schema.Events: "pageviews",
 	schema.Bounces: "bounces", schema.Duration: "visit_duration",
+}
+
+// plausibleProps are the events whose properties the table of custom events has, in a column of their own, and those properties.
+var plausibleProps = map[string][]string{
+	schema.EventName.String(): {
+		"Outbound Link: Click", "Cloaked Link: Click", "File Download", "404", "Form: Submission",
+	},
+	schema.Prop.String(): {"url", "path"},
 }
 
 // plausibleTables says in which cubes each table is counted, in the order in which they are read: the pages before
@@ -80,12 +89,24 @@ var plausibleTables = []sumsTable{
 	}, visitNumbers}}},
 }
 
+// maxHeadBytes is the longest head of a table.
+const maxHeadBytes = 4 << 10
+
 var plausibleFile = regexp.MustCompile(`^imported_([a-z_]+)_(\d{8})_(\d{8})\.csv$`)
 
 // plausible is one import under way.
 type plausible struct {
 	*tables
-	files map[string][]string // names, by table
+	files map[string][]plausibleTable // by table
+	// earlier is what was imported into the site from which an export of Turf's is.
+	earlier []schema.Imported
+}
+
+// plausibleTable is a file of a table.
+type plausibleTable struct {
+	name        string
+	first, last schema.Day
+	columns     []string
 }
 
 // ImportPlausible counts the tables of Plausible's CSV export that lie in files. The same tables count once,
@@ -100,21 +121,31 @@ func ImportPlausible(ctx context.Context, cfg TablesConfig, files fs.FS) (Tables
 	if err != nil {
 		return TablesSummary{}, err
 	}
-	p := &plausible{tables: t, files: map[string][]string{}}
+	t.tellsOther = true // in exports of Turf's, and of what Plausible has from Google
+	p := &plausible{tables: t, files: map[string][]plausibleTable{}}
 	record := Record{Site: cfg.Site.ID}
 	first, last, err := p.identifyFiles(files, &record)
 	if err != nil {
 		return p.sum, err
 	}
-	if err := p.begin(ctx, &record, first, last); err != nil || p.sum.Before {
+	if err := p.ofAll(first, last); err != nil {
 		return p.sum, err
 	}
 	for _, table := range plausibleTables {
-		for _, name := range p.files[table.name] {
-			if err := p.readFile(ctx, files, name, &table); err != nil {
-				return p.sum, fmt.Errorf("%s: %w", name, err)
+		if p.files[table.name] == nil {
+			p.sum.Missing = append(p.sum.Missing, table.name)
+		}
+		for _, f := range p.files[table.name] {
+			if err := p.readFile(ctx, files, f.name, &table); err != nil {
+				return p.sum, fmt.Errorf("%s: %w", f.name, err)
 			}
 		}
+	}
+	tell := func(days map[schema.Day]bool) []schema.Imported {
+		return limitTold(tellTables(p.tool, plausibleTables, days, p.have), p.earlier)
+	}
+	if err := p.begin(ctx, &record, first, last, tell); err != nil || p.sum.Before {
+		return p.sum, err
 	}
 	return p.sum, p.finish(ctx, record)
 }
@@ -141,16 +172,13 @@ func (p *plausible) identifyFiles(files fs.FS, record *Record) (first, last sche
 			first, last = a, b
 		}
 		first, last = min(first, a), max(last, b)
-		p.files[m[1]] = append(p.files[m[1]], name)
-		f, err := files.Open(name)
-		if err != nil {
-			return 0, 0, err
-		}
+		table := plausibleTable{name: name, first: a, last: b}
 		io.WriteString(h, name+"\n")
-		n, err := io.Copy(h, f)
-		if err := errors.Join(err, f.Close()); err != nil {
-			return 0, 0, fmt.Errorf("read %s: %w", name, err)
+		n, err := table.identify(files, h)
+		if err != nil {
+			return 0, 0, fmt.Errorf("%s: %w", name, err)
 		}
+		p.files[m[1]] = append(p.files[m[1]], table)
 		record.Bytes += n
 	}
 	for table := range p.files {
@@ -161,8 +189,58 @@ func (p *plausible) identifyFiles(files fs.FS, record *Record) (first, last sche
 	if len(p.files) == 0 {
 		return 0, 0, errors.New("there are no tables of Plausible's, such as imported_visitors_20260101_20260131.csv")
 	}
+	if err := p.readEarlier(files, h); err != nil {
+		return 0, 0, fmt.Errorf("%s: %w", EarlierFile, err)
+	}
 	record.SHA256 = hex.EncodeToString(h.Sum(nil))
 	return first, last, nil
+}
+
+// readEarlier reads EarlierFile, if there is one.
+func (p *plausible) readEarlier(files fs.FS, h io.Writer) error {
+	f, err := files.Open(EarlierFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	io.WriteString(h, EarlierFile+"\n")
+	content, err := io.ReadAll(io.LimitReader(io.TeeReader(f, h), MaxReportBytes))
+	if err != nil {
+		return err
+	}
+	return decodeJSON(content, &p.earlier)
+}
+
+// identify reads the file once, adds it to h, and finds its columns.
+func (t *plausibleTable) identify(files fs.FS, h io.Writer) (size int64, err error) {
+	f, err := files.Open(t.name)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	all := io.TeeReader(f, h)
+	var head bytes.Buffer
+	if size, err = io.CopyN(&head, all, maxHeadBytes); err != nil && err != io.EOF {
+		return 0, err
+	}
+	rest, err := io.Copy(io.Discard, all)
+	if err != nil {
+		return 0, err
+	}
+	if t.columns, err = csv.NewReader(&head).Read(); err != nil {
+		return 0, fmt.Errorf("read the head: %w", err)
+	}
+	return size + rest, nil
+}
+
+// have reports whether a file of the table is of the day and has the column.
+func (p *plausible) have(table, column string, day schema.Day) bool {
+	return slices.ContainsFunc(p.files[table], func(t plausibleTable) bool {
+		return t.first <= day && day <= t.last && (column == "" || slices.Contains(t.columns, column))
+	})
 }
 
 func (p *plausible) readFile(ctx context.Context, files fs.FS, name string, table *sumsTable) error {

@@ -18,6 +18,9 @@ type Record struct {
 	Days map[string]string `json:"days"`
 	// Digests say what of each of Days was counted: see buffer.digests. "": it is not known any more.
 	Digests map[string]string `json:"digests,omitempty"`
+	// Tells is what is known of the days by this import, and with that what is not. A log's has no days: they are those of Days. nil: it was
+	// imported before this was recorded.
+	Tells []schema.Imported `json:"tells,omitempty"`
 	// Running is the import that began to count this log and did not say that it ended. It goes on with the same logs only.
 	Running string `json:"running,omitempty"`
 }

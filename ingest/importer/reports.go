@@ -62,10 +62,10 @@ func (r *reports) add(table string, row reportRow) error {
 }
 
 // run reads the sources in the order of their names, each with read, checks all together, and counts them in the order
-// of the tables.
+// of the tables. have says which of them, and which of their columns, are there.
 func (r *reports) run(
 	ctx context.Context, sources []Source, read func(s *Source, content []byte) error, check func() error,
-	order []sumsTable,
+	order []sumsTable, have tablesHave,
 ) (TablesSummary, error) {
 	if len(sources) == 0 || len(sources) > MaxFiles {
 		return r.sum, fmt.Errorf("import 1 to %d files of reports at a time, not %d", MaxFiles, len(sources))
@@ -94,8 +94,20 @@ func (r *reports) run(
 	if r.numRows == 0 {
 		return r.sum, errors.New("the reports are empty")
 	}
-	if err := r.begin(ctx, &record, r.first, r.last); err != nil || r.sum.Before {
+	if err := r.countAll(order); err != nil {
 		return r.sum, err
+	}
+	tell := func(days map[schema.Day]bool) []schema.Imported { return tellTables(r.tool, order, days, have) }
+	if err := r.begin(ctx, &record, r.first, r.last, tell); err != nil || r.sum.Before {
+		return r.sum, err
+	}
+	return r.sum, r.finish(ctx, record)
+}
+
+// countAll counts the rows of all days.
+func (r *reports) countAll(order []sumsTable) error {
+	if err := r.ofAll(r.first, r.last); err != nil {
+		return err
 	}
 	for i := range order {
 		rows := r.rows[order[i].name]
@@ -104,11 +116,11 @@ func (r *reports) run(
 		}
 		for _, row := range rows {
 			if err := r.row(&order[i], row.day, row.row); err != nil {
-				return r.sum, fmt.Errorf("%s: %w", row.where, err)
+				return fmt.Errorf("%s: %w", row.where, err)
 			}
 		}
 	}
-	return r.sum, r.finish(ctx, record)
+	return nil
 }
 
 // readAll is the content of the source, which is added to h with its name.

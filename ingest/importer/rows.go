@@ -68,6 +68,10 @@ type RowsSummary struct {
 // rowsTool is a tool whose export has a row an event.
 type rowsTool struct {
 	name string
+	// tells are the dimensions that a row tells, with the column from which; "": it always does.
+	tells from
+	// eventsNoPage: an event does not tell on which page it was.
+	eventsNoPage bool
 	// head finds fault with the names of the columns.
 	head func(columns []string) error
 	// read fills ev with what a row tells, and returns the reason why it is not to be counted, or "". host is that of
@@ -82,6 +86,9 @@ type exportRow struct {
 	// website is the first that was read: Umami's exports name it in each row.
 	website string
 }
+
+// has reports whether there is such a column.
+func (r *exportRow) has(column string) bool { _, ok := r.index[column]; return ok }
 
 // get is the field of a column, "" where there is no such column.
 func (r *exportRow) get(column string) string {
@@ -148,7 +155,7 @@ func importRows(ctx context.Context, cfg RowsConfig, tool *rowsTool, s Source) (
 		return r.sum, nil
 	}
 	all := slices.Sorted(maps.Keys(r.days))
-	days, before, err := beginExport(ctx, cfg.Store, cfg.Counted, &record, all[0], all[len(all)-1])
+	days, before, err := beginExport(ctx, cfg.Store, cfg.Counted, &record, all[0], all[len(all)-1], r.tell)
 	if err != nil {
 		return r.sum, err
 	}
@@ -172,6 +179,24 @@ func importRows(ctx context.Context, cfg RowsConfig, tool *rowsTool, s Source) (
 		return r.sum, nil
 	}
 	return r.sum, endExport(ctx, cfg.Store, record)
+}
+
+// tell is what the export tells of the days, which is the same for all of them.
+func (r *rows) tell(map[schema.Day]bool) []schema.Imported {
+	var known []schema.Dimension
+	for d := range schema.NumDimensions {
+		if column, ok := r.tool.tells[d]; ok && (column == "" || r.row.has(column)) {
+			known = append(known, d)
+		}
+	}
+	told := rowsTold(known, true)
+	for i := range told {
+		t := &told[i]
+		if r.tool.eventsNoPage {
+			withoutEventPages(t)
+		}
+	}
+	return []schema.Imported{{Source: r.tool.name, Hours: true, Told: told}}
 }
 
 // leaveOut takes the hits of a day out of the summary.

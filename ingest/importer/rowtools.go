@@ -8,11 +8,20 @@ import (
 	"time"
 
 	"turf/ingest"
+	"turf/schema"
 )
 
 // goatCounter reads GoatCounter's CSV export (goatcounter.com/help/export). The number at the beginning of the head is
 // the version of the format.
-var goatCounter = rowsTool{name: "goatcounter", head: goatCounterHead, read: readGoatCounter}
+var goatCounter = rowsTool{
+	name: "goatcounter", head: goatCounterHead, read: readGoatCounter, eventsNoPage: true,
+	tells: from{
+		schema.Hostname: "", schema.Path: "", schema.EventName: "",
+		schema.Channel: "Referrer", schema.Source: "Referrer", schema.Referrer: "Referrer",
+		schema.Browser: "Browser", schema.BrowserVersion: "Browser", schema.OS: "System", schema.OSVersion: "System",
+		schema.Country: "Location", schema.Region: "Location",
+	},
+}
 
 const goatCounterPath = "2Path"
 
@@ -72,7 +81,16 @@ func readGoatCounter(row *exportRow, host string, ev *ingest.ToldEvent) (drop st
 }
 
 // umami reads website_event.csv of Umami's export of data.
-var umami = rowsTool{name: "umami", head: umamiHead, read: readUmami}
+var umami = rowsTool{
+	name: "umami", head: umamiHead, read: readUmami,
+	tells: from{
+		schema.Hostname: "", schema.Path: "", schema.EventName: "event_name",
+		schema.Channel: "referrer_domain", schema.Source: "referrer_domain", schema.Referrer: "referrer_domain",
+		schema.Campaign: "url_query", schema.UTMSource: "url_query", schema.UTMMedium: "url_query", schema.UTMContent: "url_query",
+		schema.UTMTerm: "url_query", schema.Browser: "browser", schema.OS: "os", schema.Device: "device", schema.Country: "country",
+		schema.Region: "region", schema.City: "city",
+	},
+}
 
 func umamiHead(columns []string) error {
 	return needColumns(columns, "session_id", "url_path", "event_type", "created_at")

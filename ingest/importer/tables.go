@@ -114,25 +114,51 @@ func newTables(tool string, cfg TablesConfig) (*tables, error) {
 	}, nil
 }
 
-// begin finds which of the days are imported. The record says so before anything is counted, so that an import that
-// goes on has the same days although some of them have counts by then.
-func (t *tables) begin(ctx context.Context, record *Record, first, last schema.Day) error {
-	days, before, err := beginExport(ctx, t.cfg.Store, t.cfg.Counted, record, first, last)
+// ofAll takes the rows of all days from first to last, until begin says which of them are imported: what cannot be read is
+// then found before anything is recorded.
+func (t *tables) ofAll(first, last schema.Day) error {
+	if err := checkSpan(first, last); err != nil {
+		return err
+	}
+	t.days = map[schema.Day]bool{}
+	for d := first; d <= last; d++ {
+		t.days[d] = true
+	}
+	return nil
+}
+
+// begin finds which of the days are imported, once all rows were taken. The record says so before anything is counted, so that
+// an import that goes on has the same days although some of them have counts by then.
+func (t *tables) begin(ctx context.Context, record *Record, first, last schema.Day, tell tellDays) error {
+	days, before, err := beginExport(ctx, t.cfg.Store, t.cfg.Counted, record, first, last, tell)
 	t.days, t.sum.Before = days, before
-	if !before {
+	if before {
+		t.sum.Tables = map[string]int{}
+	} else {
 		t.sum.LeftOut = int(last-first) + 1 - len(days)
 	}
+	maps.DeleteFunc(t.cells, func(c schema.Cell, _ *schema.Deltas) bool { return !days[schema.DayOf(time.Unix(c.Time, 0), t.loc)] })
 	return err
 }
 
+func checkSpan(first, last schema.Day) error {
+	if first > last || last-first > maxExportDays {
+		return fmt.Errorf("the days are from %s to %s, which cannot be", first, last)
+	}
+	return nil
+}
+
+// tellDays says what an export tells of the days that are imported of it.
+type tellDays func(days map[schema.Day]bool) []schema.Imported
+
 // beginExport finds which days of an export from first to last are imported, and records them. record has the site,
 // and the hash and size of the export; the record of the same export from before takes its place. before: that one
-// came to its end.
+// came to its end. What tell says of the days is recorded with them; of an export that was imported before that was done, now.
 func beginExport(
-	ctx context.Context, store Store, counted CountedDays, record *Record, first, last schema.Day,
+	ctx context.Context, store Store, counted CountedDays, record *Record, first, last schema.Day, tell tellDays,
 ) (days map[schema.Day]bool, before bool, err error) {
-	if first > last || last-first > maxExportDays {
-		return nil, false, fmt.Errorf("the days are from %s to %s, which cannot be", first, last)
+	if err := checkSpan(first, last); err != nil {
+		return nil, false, err
 	}
 	known, err := store.Imports(ctx, record.Site)
 	if err != nil {
@@ -148,6 +174,12 @@ func beginExport(
 			}
 			days[d] = true
 		}
+		if record.Tells == nil {
+			record.Tells = tell(days)
+			if err := store.PutImport(ctx, *record); err != nil {
+				return nil, false, fmt.Errorf("record the import: %w", err)
+			}
+		}
 		return days, record.Running == "", nil
 	}
 	have, err := counted(ctx, first, last)
@@ -160,7 +192,7 @@ func beginExport(
 			days[d], record.Days[d.String()] = true, record.SHA256
 		}
 	}
-	record.Running = record.SHA256
+	record.Running, record.Tells = record.SHA256, tell(days)
 	if err := store.PutImport(ctx, *record); err != nil {
 		return nil, false, fmt.Errorf("record the import: %w", err)
 	}
@@ -247,8 +279,11 @@ func (t *tables) value(day schema.Day, row map[string]string, target *tableTarge
 	case hostnameColumn:
 		return schema.CleanValue(t.hosts[hostKey{day, row[target.dimensions[schema.Path]]}].host)
 	case cityColumn:
-		if city := row["city"]; city != "" && city != "0" {
+		switch city := row["city"]; {
+		case city != "" && city != "0":
 			return schema.CleanValue(city + ":" + city)
+		case row["region"] == schema.Other && t.tellsOther: // the table has numbers of cities only
+			return schema.Other
 		}
 		return ""
 	case propColumn:
