@@ -165,11 +165,17 @@ func counted(
 	if err != nil {
 		return nil, fmt.Errorf("ask for visitors by %q: %w", dimension, err)
 	}
+	if dimension == "" && len(answer.Meta.LeftOutDays) > 0 {
+		return nil, nil // an import of some of the days has not come to its end
+	}
 	counts := make([]reports.Count, 0, len(answer.Results))
 	for _, row := range answer.Results {
 		c := reports.Count{}
 		if dimension != "" {
 			c.Value = missingAsEmpty(fmt.Sprint(row.Dimensions[0]))
+		}
+		if row.Metrics[0] == nil {
+			continue
 		}
 		n, ok := row.Metrics[0].(int64)
 		if !ok {

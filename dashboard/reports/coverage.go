@@ -46,6 +46,9 @@ func (r *run) coverage() (*Coverage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask how many were counted: %w", err)
 	}
+	if len(counts) == 0 {
+		return c, nil // not known: see Counted
+	}
 	var total int64
 	for _, n := range counts {
 		total += n.Visitors

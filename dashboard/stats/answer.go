@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"turf/schema"
@@ -24,6 +25,8 @@ type Runner interface {
 type Engine struct {
 	Runner Runner
 	Now    func() time.Time
+	// Imports are those of a site, from memory; it is called for each question. nil: nothing was imported.
+	Imports func(schema.SiteID) ([]schema.Imported, error)
 }
 
 // Answer is the answer to a question, in the form of the wire.
@@ -43,11 +46,18 @@ type Result struct {
 
 // Meta is what there is to say about the rows.
 type Meta struct {
-	// ImportsIncluded is there when it was asked for, and always true: imported days are counters like all others.
-	ImportsIncluded bool               `json:"imports_included,omitempty"`
-	MetricWarnings  map[Metric]Warning `json:"metric_warnings,omitempty"`
-	TimeLabels      []string           `json:"time_labels,omitempty"`
-	TotalRows       *int64             `json:"total_rows,omitempty"`
+	// ImportsIncluded is there when it was asked for or days are left out: whether what was imported is in the numbers.
+	ImportsIncluded *bool `json:"imports_included,omitempty"`
+	// ImportsSkipReason and ImportsWarning say why days are left out, though nobody asked for that.
+	ImportsSkipReason string `json:"imports_skip_reason,omitempty"`
+	ImportsWarning    string `json:"imports_warning,omitempty"`
+	// LeftOutDays are our own: the imported days of the span that are in no number. UnknownDays are those of which a metric is not known.
+	LeftOutDays []schema.DaySpan            `json:"left_out_days,omitempty"`
+	UnknownDays map[Metric][]schema.DaySpan `json:"unknown_days,omitempty"`
+
+	MetricWarnings map[Metric]Warning `json:"metric_warnings,omitempty"`
+	TimeLabels     []string           `json:"time_labels,omitempty"`
+	TotalRows      *int64             `json:"total_rows,omitempty"`
 	// ComparisonRange is the span that the rows are compared with.
 	ComparisonRange *DateRange `json:"comparison_date_range,omitempty"`
 	// CountedSince is our own: when goals that were declared inside the span began to be counted, by name.
@@ -76,7 +86,13 @@ func (e *Engine) Answer(ctx context.Context, site *schema.Site, q *Query) (*Answ
 	if err != nil {
 		return nil, err
 	}
+	if err := e.lookAtImports(p); err != nil {
+		return nil, err
+	}
 	order := q.order()
+	if p.fills() {
+		p.page = Pagination{Limit: MaxLimit}
+	}
 	rows := p.rows(order)
 	values, err := e.Runner.Select(ctx, rows.SQL, rows.Params)
 	if err != nil {
@@ -85,6 +101,11 @@ func (e *Engine) Answer(ctx context.Context, site *schema.Site, q *Query) (*Answ
 	answer := &Answer{Query: p.echo(order)}
 	if answer.Results, err = p.results(values); err != nil {
 		return nil, fmt.Errorf("read the rows of cube %s: %w", p.cube.Name, err)
+	}
+	answer.Results = p.blank(answer.Results, order)
+	if p.fills() {
+		p.buckets = int64(len(answer.Results))
+		answer.Results = q.Pagination.page(answer.Results)
 	}
 	if err := e.compare(ctx, p, answer); err != nil {
 		return nil, err
@@ -128,7 +149,8 @@ func (e *Engine) fillMeta(ctx context.Context, p *plan, rows statement, meta *Me
 		meta.MetricWarnings = p.warnings
 	}
 	include := p.query.Include
-	meta.ImportsIncluded = include.Imports
+	p.gaps.fill(meta, include.Imports)
+	meta.ImportsWarning = strings.TrimSpace(meta.ImportsWarning + " " + p.compareWarning)
 	if include.TimeLabels {
 		meta.TimeLabels = p.timeLabels()
 	}
@@ -148,7 +170,10 @@ func (e *Engine) fillMeta(ctx context.Context, p *plan, rows statement, meta *Me
 		return nil
 	}
 	total := int64(1)
-	if len(p.query.Dimensions) > 0 {
+	switch {
+	case p.fills():
+		total = p.buckets
+	case len(p.query.Dimensions) > 0:
 		count := p.count()
 		found, err := e.Runner.Select(ctx, count.SQL, count.Params)
 		if err != nil {

@@ -70,6 +70,8 @@ type script struct {
 	db   *clickhouse.DB
 	site schema.Site
 	now  time.Time
+	// imported is what was imported into the site.
+	imported []schema.Imported
 }
 
 func (s *script) run(file string) {
@@ -91,6 +93,8 @@ func (s *script) run(file string) {
 			}
 		case "load":
 			s.load(strconv.Itoa(i), lines[1:])
+		case "import":
+			s.imports(lines[1:])
 		case "goal":
 			for _, line := range lines {
 				s.goal(strings.TrimPrefix(line, "goal "))
@@ -237,7 +241,7 @@ func (s *script) follow(question string) string {
 	if err != nil {
 		return "error: " + err.Error()
 	}
-	engine := stats.Engine{Runner: s.db, Now: func() time.Time { return s.now }}
+	engine := s.engine()
 	answer, err := engine.Funnel(s.t.Context(), &s.site, name, q.Range)
 	if err != nil {
 		return "error: " + err.Error()
@@ -250,6 +254,9 @@ func (s *script) follow(question string) string {
 	}
 	if answer.CountedSince != "" {
 		lines = append(lines, "counted since "+answer.CountedSince)
+	}
+	if answer.LeftOutDays != nil {
+		lines = append(lines, "without "+s.json(answer.LeftOutDays))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -392,7 +399,7 @@ func (s *script) ask(question string) string {
 	if err != nil {
 		return "error: " + err.Error()
 	}
-	engine := stats.Engine{Runner: s.db, Now: func() time.Time { return s.now }}
+	engine := s.engine()
 	answer, err := engine.Answer(s.t.Context(), &s.site, q)
 	if err != nil {
 		return "error: " + err.Error()

@@ -33,6 +33,9 @@ type ButtonsAnswer struct {
 	Untold int64 `json:"untold_clicks,omitempty"`
 	// Hint says what may be missing where no click was counted.
 	Hint string `json:"hint,omitempty"`
+	// LeftOutDays were imported: no import tells clicks on buttons, so the numbers are those of the other days, and no button is said never
+	// to have been clicked.
+	LeftOutDays []schema.DaySpan `json:"left_out_days,omitempty"`
 }
 
 // Button is a button. Everybody counts on each day anew, as everywhere.
@@ -40,7 +43,7 @@ type Button struct {
 	Element  string `json:"element"`
 	Clicks   int64  `json:"clicks"`
 	Visitors int64  `json:"visitors"` // who clicked
-	// Never says that nobody clicked on it. It is false where that is not known: see Untold.
+	// Never says that nobody clicked on it. It is false where that is not known: see Untold and LeftOutDays.
 	Never bool `json:"never_clicked"`
 }
 
@@ -53,6 +56,10 @@ func (e *Engine) Buttons(ctx context.Context, site *schema.Site, r DateRange) (*
 	if !span.WholeDays {
 		return nil, invalid("date_range", "clicks are counted by the day, and the date_range begins or ends inside one. Ask for whole days")
 	}
+	left, err := e.imported(site.ID, span, "clicks on buttons")
+	if err != nil {
+		return nil, err
+	}
 	var declared []string
 	if site.Settings != nil {
 		declared = site.Settings.Buttons
@@ -62,7 +69,7 @@ func (e *Engine) Buttons(ctx context.Context, site *schema.Site, r DateRange) (*
 	if err != nil {
 		return nil, fmt.Errorf("ask for the clicks on buttons: %w", err)
 	}
-	answer := &ButtonsAnswer{DateRange: span.asked(), Declared: []Button{}, Undeclared: []Button{}}
+	answer := &ButtonsAnswer{DateRange: span.asked(), Declared: []Button{}, Undeclared: []Button{}, LeftOutDays: left}
 	if err := answer.read(rows, declared); err != nil {
 		return nil, fmt.Errorf("read the clicks on buttons: %w", err)
 	}
@@ -120,7 +127,7 @@ func (a *ButtonsAnswer) read(rows [][]any, declared []string) error {
 	for _, name := range declared {
 		b, ok := clicked[name]
 		if !ok {
-			b = Button{Element: name, Never: a.Untold == 0}
+			b = Button{Element: name, Never: a.Untold == 0 && len(a.LeftOutDays) == 0}
 		}
 		a.Declared = append(a.Declared, b)
 	}

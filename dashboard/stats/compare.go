@@ -129,6 +129,9 @@ func (e *Engine) compare(ctx context.Context, p *plan, answer *Answer) error {
 	if err != nil {
 		return err
 	}
+	if err := e.lookAtImports(then); err != nil {
+		return err
+	}
 	rows := then.rows(q.order())
 	values, err := e.Runner.Select(ctx, rows.SQL, rows.Params)
 	if err != nil {
@@ -138,8 +141,12 @@ func (e *Engine) compare(ctx context.Context, p *plan, answer *Answer) error {
 	if err != nil {
 		return fmt.Errorf("read the rows of cube %s for the other span: %w", then.cube.Name, err)
 	}
+	results = then.blank(results, q.order())
 	for m, w := range then.warnings {
 		p.warn(m, w)
+	}
+	if text := then.gaps.leftText(); text != "" && !then.gaps.excluded {
+		p.compareWarning = "Of what it is compared with: " + text
 	}
 	asked := other.asked()
 	answer.Meta.ComparisonRange = &asked
@@ -151,10 +158,14 @@ func (e *Engine) compare(ctx context.Context, p *plan, answer *Answer) error {
 // of the same number. What the other span has no row for was nothing, unless not all of its rows were read.
 func matchRows(p, then *plan, at int, now, before []Result) {
 	labels := map[any]any{} // of the other span, by those of this one
+	days := map[any]schema.DaySpan{}
 	if at >= 0 {
 		here, there := p.timeLabels(), then.timeLabels()
 		for i := range min(len(here), len(there)) {
 			labels[here[i]] = there[i]
+		}
+		for label, span := range then.bucketDays().days {
+			days[label] = span
 		}
 	}
 	key := func(dimensions []any) string {
@@ -168,6 +179,9 @@ func matchRows(p, then *plan, at int, now, before []Result) {
 	for i := range before {
 		found[key(before[i].Dimensions)] = &before[i]
 	}
+	// Numbers of all that is known of two spans say nothing of a change where it is not all of them.
+	partial := at < 0 && len(p.gaps.left)+len(then.gaps.left) > 0
+	whole := schema.DaySpan{First: then.span.First, Last: then.span.Last}
 	for i := range now {
 		dimensions := slices.Clone(now[i].Dimensions)
 		if at >= 0 {
@@ -187,10 +201,17 @@ func matchRows(p, then *plan, at int, now, before []Result) {
 			if n, ok := value.(int); ok {
 				value = int64(n)
 			}
-			if old != nil {
+			switch {
+			case old != nil:
 				value = old.Metrics[j]
+			case at < 0 && then.lacks(m, whole), at >= 0 && then.lacks(m, days[dimensions[at]]):
+				value = nil
 			}
 			c.Metrics = append(c.Metrics, value)
+			if partial {
+				c.Change = append(c.Change, nil)
+				continue
+			}
 			c.Change = append(c.Change, change(m, value, now[i].Metrics[j]))
 		}
 		now[i].Comparison = c

@@ -97,6 +97,14 @@
 // of a page and device are counted too: where it is more than a tenth of them the percentile is null, else its rank is off by at
 // most a tenth.
 //
+// # Imported days
+//
+// Of days that were imported (Engine.Imports), only what the import told is known; the store has no rows of the rest, or rows of 0. The
+// answer is about the days of which something that was asked for is known (gaps): the others are in no row, no total and no share, and in
+// meta.left_out_days. A metric that is not known of some of the days that are left is null in each row that has such a day: see
+// meta.unknown_days. By time alone, a bucket of which something is not known has a row, also where nothing was counted. Drops are of the
+// requests to this server, and known of all days.
+//
 // # What is undefined
 //
 // bounce_rate, visit_duration, views_per_visit, exit_rate and percentage are null where nothing stands below the line: a page

@@ -21,6 +21,8 @@ type FunnelAnswer struct {
 	Steps     []FunnelStepAnswer `json:"steps"`
 	// CountedSince is when the funnel was declared, if that lies inside the span: before, nothing was counted.
 	CountedSince string `json:"counted_since,omitempty"`
+	// LeftOutDays were imported: no import tells the steps of a funnel, so the numbers are those of the other days.
+	LeftOutDays []schema.DaySpan `json:"left_out_days,omitempty"`
 }
 
 // FunnelStepAnswer is a step.
@@ -53,6 +55,10 @@ func (e *Engine) Funnel(ctx context.Context, site *schema.Site, name string, r D
 	if !span.WholeDays {
 		return nil, invalid("date_range", "a funnel is counted by the day, and the date_range begins or ends inside one. Ask for whole days")
 	}
+	left, err := e.imported(site.ID, span, "the steps of a funnel")
+	if err != nil {
+		return nil, err
+	}
 	sql := funnelStatement(site.ID, f, span)
 	rows, err := e.Runner.Select(ctx, sql.SQL, sql.Params)
 	if err != nil {
@@ -62,7 +68,7 @@ func (e *Engine) Funnel(ctx context.Context, site *schema.Site, name string, r D
 	if err != nil {
 		return nil, fmt.Errorf("read the rows of the funnel %s: %w", f.Key(), err)
 	}
-	answer := &FunnelAnswer{Name: f.Name, WindowSec: f.WindowSec, DateRange: span.asked()}
+	answer := &FunnelAnswer{Name: f.Name, WindowSec: f.WindowSec, DateRange: span.asked(), LeftOutDays: left}
 	if f.Since.After(span.From) {
 		answer.CountedSince = f.Since.In(span.From.Location()).Format(instantFormat)
 	}

@@ -204,11 +204,15 @@ func parseInclude(q *Query, raw json.RawMessage) error {
 	if err != nil {
 		return err
 	}
+	var imports bool
+	if _, ok := fields["imports"]; ok {
+		q.Include.Imports = &imports
+	}
 	flags := []struct {
 		key string
 		to  *bool
 	}{
-		{"imports", &q.Include.Imports},
+		{"imports", &imports},
 		{"time_labels", &q.Include.TimeLabels},
 		{"total_rows", &q.Include.TotalRows},
 		{"explain", &q.Include.Explain},

@@ -23,8 +23,14 @@ type plan struct {
 	segment  *schema.Segment // nil: it is about no segment
 	// totals are the questions for what shares are of: of all rows together, or, for GroupConversionRate, by group.
 	totals map[Metric]*plan
-	why    string            // why no smaller cube serves
-	since  map[string]string // when goals began to be counted that were declared inside the span
+	gaps   gaps       // what of the span is not known
+	page   Pagination // which rows are asked for
+	// buckets is how many rows there are in all, where rows are filled in.
+	buckets int64
+	// compareWarning is what is to be said of the span that is compared with.
+	compareWarning string
+	why            string            // why no smaller cube serves
+	since          map[string]string // when goals began to be counted that were declared inside the span
 	// warnings are those that the question deserves; those that depend on the rows are added when they are read.
 	warnings map[Metric]Warning
 }
@@ -62,7 +68,7 @@ func (w *wants) add(field, name string) error {
 
 // makePlan finds the cube for the question. Its errors are *InvalidError.
 func makePlan(q *Query, site *schema.Site, span Span) (*plan, error) {
-	p := &plan{query: q, span: span, site: site, warnings: map[Metric]Warning{}}
+	p := &plan{query: q, span: span, site: site, page: q.Pagination, warnings: map[Metric]Warning{}}
 	var w wants
 	for _, name := range q.Dimensions {
 		if isTime(name) {

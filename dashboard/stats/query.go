@@ -40,9 +40,10 @@ type Pagination struct {
 
 // Include asks for more than the rows.
 type Include struct {
-	Imports    bool `json:"imports,omitempty"` // changes no number: imported days are counters like all others
-	TimeLabels bool `json:"time_labels,omitempty"`
-	TotalRows  bool `json:"total_rows,omitempty"`
+	// Imports false leaves imported days out, whole. true, and nil: they are in as far as they are known.
+	Imports    *bool `json:"imports,omitempty"`
+	TimeLabels bool  `json:"time_labels,omitempty"`
+	TotalRows  bool  `json:"total_rows,omitempty"`
 	// Comparisons asks for the same numbers of another span too; nil: no.
 	Comparisons *Comparisons `json:"comparisons,omitempty"`
 	// Explain is our own: the cube and the SQL.

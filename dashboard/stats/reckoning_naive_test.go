@@ -56,6 +56,7 @@ const (
 
 // reckoner has all facts of a week.
 type reckoner struct {
+	skip     map[uint8]bool // days that are left out
 	week     *madeWeek
 	start    int64 // Unix seconds
 	facts    [numFacts][]fact

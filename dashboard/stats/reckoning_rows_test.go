@@ -29,7 +29,7 @@ func (k *reckoner) reckon(q *Query, interval string, span Span) map[rowKey]*grou
 	groups := map[uint32]*group{}
 	for i := range k.facts[list] {
 		f := &k.facts[list][i]
-		if f.hour < from || f.hour >= to || !keep(f) {
+		if f.hour < from || f.hour >= to || k.skip[f.day] || !keep(f) {
 			continue
 		}
 		key, value := uint32(0), uint32(0)

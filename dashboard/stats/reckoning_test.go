@@ -73,6 +73,14 @@ func TestEveryPair(t *testing.T) {
 // countWeek takes the week through the core, a day after the other, and writes what it counts in batches.
 func countWeek(t *testing.T, w *madeWeek, k int) *Engine {
 	t.Helper()
+	return countWeekAs(t, w, k, func(_ int, sums map[schema.Cell]schema.Deltas) map[schema.Cell]schema.Deltas { return sums })
+}
+
+// countWeekAs writes what is made of the counts of each day.
+func countWeekAs(
+	t *testing.T, w *madeWeek, k int, made func(day int, sums map[schema.Cell]schema.Deltas) map[schema.Cell]schema.Deltas,
+) *Engine {
+	t.Helper()
 	engine := embeddedtest.Open(t)
 	db, err := clickhouse.Open(t.Context(), clickhouse.Config{Transport: engine, Database: embeddedtest.Database(t, engine)})
 	if err != nil {
@@ -104,7 +112,7 @@ func countWeek(t *testing.T, w *madeWeek, k int) *Engine {
 				sums[inc.Cell] = d
 			}
 			if (i+groupEvents)%batchEvents == 0 || i+groupEvents >= len(events) {
-				writeSums(t, db, fmt.Sprint(day, " ", i), sums)
+				writeSums(t, db, fmt.Sprint(day, " ", i), made(day, sums))
 				clear(sums)
 			}
 		}

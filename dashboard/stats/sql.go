@@ -52,15 +52,15 @@ func (p *plan) rows(order []Order) statement {
 			columns = append(columns, joined(open)+" AS joined"+strconv.Itoa(i))
 		}
 	}
-	sql := "SELECT\n    " + strings.Join(columns, ",\n    ") + "\n" + p.from(w) + p.groups()
+	sql := "SELECT\n    " + strings.Join(columns, ",\n    ") + "\n" + p.from(w) + p.groups(w)
 	if p.groupTotal(GroupConversionRate) != nil {
 		sql = p.share(w, sql)
 	}
 	if len(p.query.Dimensions) > 0 {
 		sql += "ORDER BY " + p.orderBy(order) + "\n"
 	}
-	sql += "LIMIT " + w.number("limit", "UInt64", int64(p.query.Pagination.Limit)) +
-		" OFFSET " + w.number("offset", "UInt64", int64(p.query.Pagination.Offset))
+	sql += "LIMIT " + w.number("limit", "UInt64", int64(p.page.Limit)) +
+		" OFFSET " + w.number("offset", "UInt64", int64(p.page.Offset))
 	return statement{sql, w.params}
 }
 
@@ -109,7 +109,7 @@ func (p *plan) share(w *writer, rows string) string {
 func (p *plan) count() statement {
 	w := newWriter()
 	columns := p.dimensionColumns(w)
-	sql := "SELECT toInt64(count()) FROM (\nSELECT\n    " + strings.Join(columns, ",\n    ") + "\n" + p.from(w) + p.groups() + ")"
+	sql := "SELECT toInt64(count()) FROM (\nSELECT\n    " + strings.Join(columns, ",\n    ") + "\n" + p.from(w) + p.groups(w) + ")"
 	return statement{sql, w.params}
 }
 
@@ -241,11 +241,11 @@ func (p *plan) scope(w *writer, cube string) string {
 		sites = "site_id IN (" + strings.Join(places, ", ") + ")"
 	}
 	return fmt.Sprintf("FROM counts\nWHERE %s AND %s\n  AND time >= toDateTime(%s, 'UTC') AND time < toDateTime(%s, 'UTC')\n", sites, cube,
-		w.number("from", "Int64", p.span.From.Unix()), w.number("to", "Int64", p.span.To.Unix()))
+		w.number("from", "Int64", p.span.From.Unix()), w.number("to", "Int64", p.span.To.Unix())) + p.outside(w)
 }
 
 // groups is GROUP BY and HAVING: rows in which nothing that was asked for is counted are left out.
-func (p *plan) groups() string {
+func (p *plan) groups(w *writer) string {
 	if len(p.query.Dimensions) == 0 {
 		return ""
 	}
@@ -259,12 +259,12 @@ func (p *plan) groups() string {
 		if f.ratio && m != ExitRate { // a page that nobody left by is no exit page
 			column = f.den
 		}
-		condition := p.sum(column) + " != 0"
+		condition := p.known(w, m, p.sum(column)) + " != 0"
 		switch {
 		case isRevenue(m): // of an event without an amount it is null, and not left out
 			condition = p.sum(schema.Events) + " != 0"
 		case !f.ratio:
-			condition = p.counted(m, f) + " != 0"
+			condition = p.known(w, m, p.counted(m, f)) + " != 0"
 		}
 		if !slices.Contains(counted, condition) {
 			counted = append(counted, condition)

@@ -30,7 +30,7 @@ const (
 //	property   the dimension of a breakdown, with limit (1 to 1000) and page (from 1)
 //	explain    1: say how the answer was found; our own
 //
-// An empty parameter is a missing one. with_imported has no effect: imported days are counters like all others.
+// An empty parameter is a missing one. with_imported=false leaves imported days out; else they are in, as in v2.
 // Parameters that are not known are ignored, as Plausible does.
 type v1 struct {
 	params url.Values
@@ -163,6 +163,9 @@ func (v *v1) query(dimensions []string, page Pagination) (*Query, error) {
 		Site: "-", Range: DateRange{First: v.first, Last: v.last}, Filters: append([]Filter{}, v.filters...),
 		Dimensions: append([]string{}, dimensions...), Order: []Order{}, Pagination: page,
 		Include: Include{TimeLabels: slices.ContainsFunc(dimensions, isTime), Explain: v.params.Get("explain") == "1"},
+	}
+	if v.params.Get("with_imported") == "false" {
+		q.Include.Imports = new(bool)
 	}
 	for _, name := range v.metrics {
 		q.Metrics = append(q.Metrics, v.goal.metric(Metric(name)))

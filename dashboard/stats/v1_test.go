@@ -40,6 +40,8 @@ func (s *script) runV1(file string) {
 			}
 		case "load":
 			s.load("v1-"+string(rune('a'+i)), lines[1:])
+		case "import":
+			s.imports(lines[1:])
 		case "goal":
 			for _, line := range lines {
 				s.goal(strings.TrimPrefix(line, "goal "))
@@ -66,7 +68,7 @@ func (s *script) askV1(kind string, fields []string) string {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	engine := stats.Engine{Runner: s.db, Now: func() time.Time { return s.now }}
+	engine := s.engine()
 	ask := map[string]func() (*stats.V1Answer, error){
 		"aggregate":  func() (*stats.V1Answer, error) { return engine.V1Aggregate(s.t.Context(), &s.site, params) },
 		"timeseries": func() (*stats.V1Answer, error) { return engine.V1Timeseries(s.t.Context(), &s.site, params) },

@@ -71,9 +71,22 @@ func (e *Engine) V1Aggregate(ctx context.Context, site *schema.Site, params url.
 	if err != nil {
 		return nil, err
 	}
+	partial := len(now.Meta.LeftOutDays)+len(before.Meta.LeftOutDays) > 0
 	for i, name := range v.metrics {
 		value, old := now.Results[0].Metrics[i], before.Results[0].Metrics[i]
-		results[name] = V1Value{value, &V1Comparison{change(Metric(name), old, value), old}}
+		c := &V1Comparison{Value: old}
+		if !partial {
+			c.Change = change(Metric(name), old, value)
+		}
+		results[name] = V1Value{value, c}
+	}
+	if before.Meta.ImportsWarning != "" {
+		now.Meta.ImportsWarning = strings.TrimSpace(now.Meta.ImportsWarning + " Of the days before: " + before.Meta.ImportsWarning)
+	}
+	for m, w := range before.Meta.MetricWarnings {
+		if w.Code == notImportedCode {
+			now.warn(m, w)
+		}
 	}
 	return v1Answer(results, now), nil
 }
@@ -96,9 +109,23 @@ func (e *Engine) v1Ask(
 	return answer, nil
 }
 
+// warn adds a warning that the answer does not have.
+func (a *Answer) warn(m Metric, w Warning) {
+	if a.Meta.MetricWarnings == nil {
+		a.Meta.MetricWarnings = map[Metric]Warning{}
+	}
+	if had, ok := a.Meta.MetricWarnings[m]; ok {
+		w = Warning{had.Code, had.Warning + " " + w.Warning}
+	}
+	a.Meta.MetricWarnings[m] = w
+}
+
 func v1Answer(results any, from *Answer) *V1Answer {
 	a := &V1Answer{Results: results, Explain: from.Meta.Explain}
 	var warnings []string
+	if from.Meta.ImportsWarning != "" {
+		warnings = append(warnings, from.Meta.ImportsWarning)
+	}
 	for _, m := range slices.Sorted(maps.Keys(from.Meta.MetricWarnings)) {
 		warnings = append(warnings, string(m)+": "+from.Meta.MetricWarnings[m].Warning)
 	}
