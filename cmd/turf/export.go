@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"turf/ingest/importer"
 	"turf/schema"
 )
 
@@ -172,7 +173,8 @@ folder.
 
 Hours and combinations, such as pages by country, have no place in these tables. Nor has what is counted apart here: sources
 are written with their campaign, without referrer and the other utm parameters. A visitor of two campaigns of one source, or
-of two hostnames of one path, is written once for each.`,
+of two hostnames of one path, is written once for each. What is not known of days that were imported is 0 or missing in the
+tables; turf_imports.json says what that is, so that turf import plausible takes none of it for a number.`,
 		Example: `  turf export --output example.com.zip
   turf export --site example.com --range 2026-01-01,2026-03-31 --output quarter/`,
 		Args: cobra.NoArgs,
@@ -221,6 +223,9 @@ func (a *app) export(ctx context.Context, be backend, domain, span, output strin
 			return errors.Join(fmt.Errorf("export %s: %w", table.name, err), out.abandon())
 		}
 	}
+	if err := writeEarlier(ctx, be, out, site, first, last); err != nil {
+		return errors.Join(fmt.Errorf("export %s: %w", importer.EarlierFile, err), out.abandon())
+	}
 	if err := out.finish(); err != nil {
 		return fmt.Errorf("export to %s: %w", output, err)
 	}
@@ -229,6 +234,58 @@ func (a *app) export(ctx context.Context, be backend, domain, span, output strin
 		text += fmt.Sprintf("%-28s %d rows\n", table.name, counts[table.name])
 	}
 	return a.print(map[string]any{"site": site, "first": first.String(), "last": last.String(), "rows": counts}, text)
+}
+
+// writeEarlier adds the file that says what is not known of days that were imported, where there are any.
+func writeEarlier(ctx context.Context, be backend, out *exportOutput, domain string, first, last schema.Day) error {
+	site, err := findSite(ctx, be, domain)
+	if err != nil {
+		return err
+	}
+	records, err := importStore{be}.Imports(ctx, site.ID)
+	if err != nil {
+		return err
+	}
+	var all []schema.Imported
+	for i := range records {
+		some, err := records[i].Imported()
+		if err != nil {
+			return err
+		}
+		for _, im := range some {
+			if im.Running {
+				im.Told = nil
+			}
+			if im.Source == "umami" { // its cities have names, and the table has numbers
+				im.Told = withoutCity(im.Told)
+			}
+			if im.Days = schema.CommonDays(im.Days, []schema.DaySpan{{First: first, Last: last}}); len(im.Days) > 0 {
+				all = append(all, im)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	w, err := out.create(importer.EarlierFile)
+	if err != nil {
+		return err
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", " ")
+	return encoder.Encode(schema.MergeImported(all))
+}
+
+// withoutCity is what was told but for cities.
+func withoutCity(told []schema.Told) []schema.Told {
+	told = slices.Clone(told)
+	for i := range told {
+		t := &told[i]
+		if city := schema.City.String(); t.Cube == schema.Cubes[schema.CubePlaces-1].Name && !slices.Contains(t.Without, city) {
+			t.Without = append(slices.Clone(t.Without), city)
+		}
+	}
+	return told
 }
 
 // countedDays are the days of a range on which something was counted, in order.
@@ -249,6 +306,10 @@ func countedDays(ctx context.Context, be backend, site, span string) ([]schema.D
 	}
 	var days []schema.Day
 	for _, r := range answer.Results {
+		// A day whose page views are not known is being imported; one on which there was none is there where its events are not known.
+		if views, events := string(r.Metrics[0]), string(r.Metrics[1]); views == "0" && (events == "0" || events == "null") {
+			continue
+		}
 		d, err := schema.ParseDay(string(r.Dimensions[0]))
 		if err != nil {
 			return nil, fmt.Errorf("read the days that have counts: %w", err)

@@ -40,6 +40,7 @@ type instance struct {
 	records       *clickhouse.Records
 	sites         *clickhouse.Sites
 	access        *access.Access
+	imported      *importedDays
 	// pipe is nil where no server runs in this process.
 	pipe *pipeline.Pipeline
 
@@ -104,6 +105,7 @@ func (in *instance) openTables(ctx context.Context, cfg clickhouse.Config) error
 		return err
 	}
 	in.access = access.New(access.Config{Records: accessRecords{in.records}})
+	in.imported = &importedDays{records: in.records}
 	return nil
 }
 

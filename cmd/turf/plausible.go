@@ -64,14 +64,7 @@ func (a *app) importPlausible(ctx context.Context, domain, path string) error {
 		if err != nil {
 			return fmt.Errorf("import into %s: %w", site.Domain, err)
 		}
-		text := fmt.Sprintf("%d days of %s\n", sum.Days, site.Domain)
-		if sum.LeftOut > 0 {
-			text += fmt.Sprintf("left out: %d days that have counts already\n", sum.LeftOut)
-		}
-		if sum.Before {
-			text = "this export was imported before; nothing is new\n"
-		}
-		return a.print(sum, text)
+		return a.print(sum, tablesText(&sum))
 	})
 }
 

@@ -28,8 +28,7 @@ func askQuery(ctx context.Context, in *instance, question json.RawMessage) (*sta
 	if !ok {
 		return nil, fmt.Errorf("there is no site %s", q.Site)
 	}
-	engine := stats.Engine{Runner: in.db, Now: time.Now}
-	return engine.Answer(ctx, &site, q)
+	return in.stats().Answer(ctx, &site, q)
 }
 
 // queryFlags is what the command line says of a question.
@@ -107,8 +106,9 @@ type queried struct {
 		Warnings map[string]struct {
 			Warning string `json:"warning"`
 		} `json:"metric_warnings"`
-		TimeLabels []string                   `json:"time_labels"`
-		Explain    map[string]json.RawMessage `json:"explain"`
+		ImportsWarning string                     `json:"imports_warning"`
+		TimeLabels     []string                   `json:"time_labels"`
+		Explain        map[string]json.RawMessage `json:"explain"`
 	} `json:"meta"`
 	Query struct {
 		Metrics    []string `json:"metrics"`
@@ -266,10 +266,13 @@ func (a *app) printQueried(q *queried, format string) error {
 	case barFormat:
 		err = writeBars(a.stdout, q, rows)
 	default:
-		err = writeTable(a.stdout, head, rows, len(q.Query.Dimensions))
+		err = writeTable(a.stdout, head, rows, len(q.Query.Dimensions), q.Meta.ImportsWarning != "")
 	}
 	if err != nil {
 		return err
+	}
+	if q.Meta.ImportsWarning != "" {
+		fmt.Fprintf(a.stderr, "note: %s\n", q.Meta.ImportsWarning)
 	}
 	for _, m := range slices.Sorted(maps.Keys(q.Meta.Warnings)) {
 		fmt.Fprintf(a.stderr, "note: %s: %s\n", m, q.Meta.Warnings[m].Warning)

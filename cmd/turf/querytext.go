@@ -20,8 +20,8 @@ const (
 // counts are the metrics that are 0 where nothing was counted; all others are not defined there.
 var counts = []string{"visitors", "visits", "pageviews", "events"}
 
-// writeTable sets dimensions to the left and metrics to the right.
-func writeTable(w io.Writer, head []string, rows [][]string, dimensions int) error {
+// writeTable sets dimensions to the left and metrics to the right. partial: not all days are in.
+func writeTable(w io.Writer, head []string, rows [][]string, dimensions int, partial bool) error {
 	all := append([][]string{head}, rows...)
 	widths := make([]int, len(head))
 	for _, row := range all {
@@ -48,7 +48,10 @@ func writeTable(w io.Writer, head []string, rows [][]string, dimensions int) err
 		}
 		b.WriteByte('\n')
 	}
-	if len(rows) == 0 {
+	switch {
+	case len(rows) == 0 && partial:
+		b.WriteString("nothing is known\n")
+	case len(rows) == 0:
 		b.WriteString("nothing was counted\n")
 	}
 	_, err := io.WriteString(w, b.String())

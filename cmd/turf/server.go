@@ -23,7 +23,6 @@ import (
 	"turf/dashboard"
 	"turf/dashboard/access"
 	"turf/dashboard/reports"
-	"turf/dashboard/stats"
 	"turf/ingest"
 	"turf/schema"
 )
@@ -163,7 +162,7 @@ func (s *server) routes() (*echo.Echo, error) {
 	}
 	collector.Register(e)
 	board, err := dashboard.New(dashboard.Config{
-		Sites: s.in.sites, Stats: &stats.Engine{Runner: s.in.db, Now: time.Now}, Access: s.in.access,
+		Sites: s.in.sites, Stats: s.in.stats(), Access: s.in.access,
 		Reports:   &reports.Engine{Runner: s.in.db, Now: time.Now},
 		Provision: provision{s.in.sites, s.in},
 		Active:    s.in.pipe.Active, Open: s.open, ClientAddr: collector.ClientAddr, PlaceNote: s.lookups.placeNote(), Log: s.log,
