@@ -245,6 +245,9 @@ func (a *cannedAPI) query(q question) (int, any) {
 		warning := map[string]string{"code": "joined_tuples", "warning": "added up"}
 		meta["metric_warnings"] = map[string]any{"visitors": warning}
 	}
+	if days, ok := q.Range.([]any); ok && strings.HasPrefix(fmt.Sprint(days[0]), "2023") {
+		return 200, importedAnswer(q, results)
+	}
 	return 200, map[string]any{"results": results, "meta": meta, "query": q}
 }
 

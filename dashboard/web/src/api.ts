@@ -1,8 +1,9 @@
 // The server's HTTP interface. The only file that fetches.
 
 import type { Combination } from "./combine";
+import type { Day } from "./day";
 import { type Filter, toWire, type WireFilter } from "./filters";
-import type { Metric } from "./metrics";
+import { type Metric, metrics } from "./metrics";
 import type { Span } from "./period";
 
 export interface Site {
@@ -44,15 +45,25 @@ export interface Question {
 export interface Answer {
   rows: { dimensions: string[]; values: (number | null)[] }[];
   warnings: Partial<Record<Metric, Warning>>;
+  missing?: string; // what of the days is not known, in the server's words
+  partial: boolean; // some days are in none of the numbers
 }
 
 /** What there is to know of a metric's numbers: see meta.metric_warnings of the server's package stats. */
-export type Warning = "joined_tuples" | "small_groups_hidden" | "values_limit" | "counted_since";
+export type Warning = "joined_tuples" | "small_groups_hidden" | "values_limit" | "counted_since" | "not_imported";
 
 interface WireAnswer {
   results: { metrics: (number | null)[]; dimensions: (string | number)[] }[];
-  meta?: { metric_warnings?: Partial<Record<Metric, { code: Warning }>> };
+  meta?: {
+    metric_warnings?: Partial<Record<Metric, { code: Warning; warning: string }>>;
+    imports_warning?: string;
+    left_out_days?: DayPair[];
+    unknown_days?: Partial<Record<Metric, DayPair[]>>;
+  };
 }
+
+/** First and last day. */
+type DayPair = [Day, Day];
 
 /** Called when the server says that nobody is signed in (any more). */
 let onSignedOut: () => void = () => {};
@@ -136,8 +147,27 @@ export function wireQuestion(q: Question): Record<string, unknown> {
 export async function ask(q: Question, signal?: AbortSignal): Promise<Answer> {
   const answer = (await post("/api/v2/query", wireQuestion(q), signal)) as WireAnswer;
   const warnings: Answer["warnings"] = {};
-  for (const [metric, w] of Object.entries(answer.meta?.metric_warnings ?? {})) warnings[metric as Metric] = w.code;
-  return { rows: answer.results.map((r) => ({ dimensions: r.dimensions.map(String), values: r.metrics })), warnings };
+  const meta = answer.meta ?? {};
+  for (const [metric, w] of Object.entries(meta.metric_warnings ?? {})) warnings[metric as Metric] = w.code;
+  const missing = meta.imports_warning ?? unknownText(Object.entries(meta.unknown_days ?? {}) as [Metric, DayPair[]][]);
+  return {
+    rows: answer.results.map((r) => ({ dimensions: r.dimensions.map(String), values: r.metrics })), warnings,
+    partial: meta.left_out_days !== undefined, ...(missing === undefined ? {} : { missing }),
+  };
+}
+
+/** "Bounce rate: not known of the imported days 2026-01-01 to 2026-01-31." */
+function unknownText(unknown: [Metric, DayPair[]][]): string | undefined {
+  if (unknown.length === 0) return undefined;
+  return `${unknown.map(([m]) => metrics[m].title).join(", ")}: ${importedText("not known of", unknown[0]![1])}`;
+}
+
+/** Names days that were imported: "without the imported days 2026-01-01 to 2026-01-31." */
+export function importedText(how: string, days: DayPair[]): string {
+  const first = days[0]![0];
+  const last = days.at(-1)![1];
+  const what = first === last ? `the imported day ${first}` : `the imported days ${days.length > 1 ? "from " : ""}${first} to ${last}`;
+  return `${how} ${what}.`;
 }
 
 /** What of a step of a funnel is shown; see FunnelStepAnswer of the server's package stats. */
@@ -153,6 +183,7 @@ export interface Funnel {
   window_sec: number; // 0: the whole day
   steps: FunnelStep[];
   counted_since?: string; // an instant, where it lies inside the span
+  left_out_days?: DayPair[]; // were imported
 }
 
 /** How many visitors took the steps of a funnel. */
@@ -168,6 +199,7 @@ export interface Buttons {
   more_undeclared?: boolean;
   untold_clicks?: number; // on which of the buttons is not known
   hint?: string; // where nobody clicked
+  left_out_days?: DayPair[]; // were imported
 }
 
 export interface Button {

@@ -1,7 +1,7 @@
 // How often the buttons of a site were clicked that its owner declared, and which nobody clicked on.
 
 import { useId } from "preact/hooks";
-import { type Button, type Buttons as Answer, buttons as askButtons } from "./api";
+import { type Button, type Buttons as Answer, buttons as askButtons, importedText } from "./api";
 import * as fmt from "./format";
 import { useAnswer } from "./hooks";
 import { Refusal } from "./parts";
@@ -84,6 +84,7 @@ function Notes({ answer }: { answer: Answer }) {
           different values. On which button is not known, so none is called never clicked.
         </p>
       )}
+      {answer.left_out_days && <p class="note">{importedText("Without", answer.left_out_days)}</p>}
       {answer.hint !== undefined && <p class="note">{answer.hint}</p>}
     </>
   );

@@ -117,6 +117,7 @@ function options(
   const point = { show: now.length <= 31, size: 5, fill: color("--card"), width: 1.5 };
   const alone = now.filter((b) => b.state === "past").length <= 1;
   const incrs = steps[info.kind];
+  const spanGaps = info.kind !== "count"; // a rate of nothing is none; a count that is missing is not known
   return {
     ...size(element),
     legend: { show: false },
@@ -139,9 +140,9 @@ function options(
     ],
     series: [
       {},
-      { stroke: color("--before"), width: 1.5, points: { show: false }, spanGaps: true },
+      { stroke: color("--before"), width: 1.5, points: { show: false }, spanGaps },
       {
-        stroke: color("--turf"), width: 2.25, spanGaps: true, fill: (u) => fade(u, color("--turf-fade"), color("--turf-gone")),
+        stroke: color("--turf"), width: 2.25, spanGaps, fill: (u) => fade(u, color("--turf-fade"), color("--turf-gone")),
         points: { ...point, show: point.show || alone, stroke: color("--turf") },
       },
       {

@@ -7,10 +7,10 @@ import * as fmt from "./format";
 import { useAnswer } from "./hooks";
 import { Search } from "./icons";
 import { label, learn } from "./labels";
-import { type Metric, metrics, warningHelp } from "./metrics";
+import { type Metric, metrics } from "./metrics";
 import { NextPages } from "./next";
 import type { Tab } from "./panels";
-import { Dialog, Refusal } from "./parts";
+import { Dialog, Notes, Refusal } from "./parts";
 import type { Span } from "./period";
 import { RowName } from "./row";
 import type { View } from "./url";
@@ -35,6 +35,8 @@ interface Page {
   metrics: Metric[];
   rows: Answer["rows"];
   warning: Warning | undefined; // of the first metric
+  missing?: string | undefined; // see Answer
+  partial: boolean;
   more: boolean;
 }
 
@@ -60,6 +62,7 @@ export function Details({ tab, site, view, span, total, onClose }: Props) {
     }, signal);
     const page = (m: Metric[], a: Answer): Page => ({
       metrics: m, rows: a.rows.slice(0, most), warning: a.warnings[m[0]!], more: a.rows.length > most,
+      missing: a.missing, partial: a.partial,
     });
     try {
       return page(tab.details, await question(tab.details));
@@ -69,6 +72,7 @@ export function Details({ tab, site, view, span, total, onClose }: Props) {
     }
   });
 
+  const all = data?.partial ? undefined : total; // of other days, if not all are in
   const name = plural[0]!.toUpperCase() + plural.slice(1);
   if (names) for (const r of data?.rows ?? []) learn(tab.key, r.dimensions[0]!, r.dimensions[1]);
   const found = data?.rows.filter((r) => !coded || matches(label(tab.key, r.dimensions[0] ?? ""), text));
@@ -95,14 +99,14 @@ export function Details({ tab, site, view, span, total, onClose }: Props) {
                 <tr key={r.dimensions.join(" ")} data-value={r.dimensions[0]}>
                   <td><RowName filter={tab.key} value={r.dimensions[0] ?? ""} view={view} onPick={onClose} /></td>
                   {data.metrics.map((m, i) => <td key={m} class="num">{fmt.value(metrics[m], r.values[i])}</td>)}
-                  {!tab.noShare && <td class="num">{total === undefined ? "" : fmt.share(r.values[0] ?? 0, total)}</td>}
+                  {!tab.noShare && <td class="num">{all === undefined || r.values[0] === null ? "" : fmt.share(r.values[0] ?? 0, all)}</td>}
                 </tr>
               ))}
             </tbody>
           </table>
         )}
-        {found?.length === 0 && <p class="none">Nothing found</p>}
-        {data?.warning && <p class="note">{warningHelp[data.warning]}</p>}
+        {found?.length === 0 && !data?.missing && <p class="none">Nothing found</p>}
+        <Notes warning={data?.warning} answer={data} />
         {tab.key === "page" && <NextPages site={site} view={view} span={span} limit={pageRows} />}
         {data?.more && !coded && (
           <button type="button" class="quiet more" onClick={() => setLimit((n) => n + pageRows)}>Show more</button>

@@ -1,7 +1,7 @@
 // How many visitors took the steps of a funnel: a bar for each step, and who was lost between them.
 
 import { useId, useState } from "preact/hooks";
-import { type Funnel, type FunnelStep, funnel as askFunnel, type Site } from "./api";
+import { type Funnel, type FunnelStep, funnel as askFunnel, importedText, type Site } from "./api";
 import * as fmt from "./format";
 import { useAnswer } from "./hooks";
 import { Refusal } from "./parts";
@@ -97,5 +97,6 @@ function StepRow({ step, first, before }: { step: FunnelStep; first: FunnelStep;
 function noteOf(f: Funnel): string {
   const within = f.window_sec === 0 ? "on one day" : `within ${fmt.duration(f.window_sec)} on one day`;
   const since = f.counted_since === undefined ? "" : ` Counted since ${fmt.date(f.counted_since.slice(0, 10))}.`;
-  return `One step after another, ${within}.${since}`;
+  const without = f.left_out_days ? ` ${importedText("Without", f.left_out_days)}` : "";
+  return `One step after another, ${within}.${since}${without}`;
 }

@@ -65,6 +65,7 @@ export const warningHelp: Record<Warning, string> = {
   small_groups_hidden: "Without small groups: those of few visitors are hidden for privacy, and no filter finds them.",
   values_limit: "(other) is what came after as many values as are kept of a day, or was imported without them. The totals are exact.",
   counted_since: "Some of this was declared within these days, and is counted from then on only.",
+  not_imported: "Not known of days that were imported without it.",
 };
 
 /** Metrics that every question can be answered with, for when the full set is refused. */

@@ -4,7 +4,7 @@ import { ask } from "./api";
 import type { Filter } from "./filters";
 import * as fmt from "./format";
 import { useAnswer } from "./hooks";
-import { warningHelp } from "./metrics";
+import { Notes } from "./parts";
 import type { Span } from "./period";
 import { RowName } from "./row";
 import type { View } from "./url";
@@ -27,7 +27,6 @@ export function NextPages({ site, view, span, limit }: Props) {
       site, metrics: ["visitors", "events"], range: span, dimensions: ["event:next_page"], filters: view.filters, limit,
     }, signal));
   if (from === undefined || !data || data.rows.length === 0) return null;
-  const warning = data.warnings.visitors;
   return (
     <section class={`next-pages ${loading ? "stale" : ""}`} aria-label={`Next pages after ${from}`}>
       <table class="details">
@@ -39,12 +38,12 @@ export function NextPages({ site, view, span, limit }: Props) {
           {data.rows.map((r) => (
             <tr key={r.dimensions[0]} data-value={r.dimensions[0]}>
               <td><RowName filter="page" value={r.dimensions[0] ?? ""} view={view} /></td>
-              {r.values.map((n, i) => <td key={i} class="num">{fmt.count(n ?? 0)}</td>)}
+              {r.values.map((n, i) => <td key={i} class="num">{n === null ? "–" : fmt.count(n)}</td>)}
             </tr>
           ))}
         </tbody>
       </table>
-      {warning && <p class="note">{warningHelp[warning]}</p>}
+      <Notes warning={data.warnings.visitors} answer={data} />
     </section>
   );
 }

@@ -10,13 +10,15 @@ import * as fmt from "./format";
 import { type Loaded, useAnswer } from "./hooks";
 import { basicMetrics, emptyValue, type Metric, metrics, topMetrics, warningHelp } from "./metrics";
 import { go } from "./navigate";
-import { Refusal } from "./parts";
+import { Notes, Refusal } from "./parts";
 import { type Interval, intervalOf, type Span } from "./period";
 import { defaultMetric, type View } from "./url";
 
 export interface Numbers {
   values: Partial<Record<Metric, number | null>>;
   warnings: Answer["warnings"];
+  missing?: string | undefined; // see Answer
+  partial: boolean;
 }
 
 /** Asks with the metrics wished for, and with the basic ones when the server refuses those. */
@@ -36,14 +38,15 @@ async function askWithFallback(
 export async function topNumbers(site: string, span: Span, filters: Filter[], signal: AbortSignal): Promise<Numbers> {
   const { metrics: got, answer } = await askWithFallback(
     topMetrics(filters), (m) => ask({ site, metrics: m, range: span, filters }, signal));
-  const values = Object.fromEntries(got.map((m, i) => [m, answer.rows[0]?.values[i] ?? emptyValue(m)]));
-  return { values, warnings: answer.warnings };
+  const values = Object.fromEntries(got.map((m, i) => [m, answer.rows[0] ? answer.rows[0].values[i] ?? null : emptyValue(m)]));
+  return { values, warnings: answer.warnings, missing: answer.missing, partial: answer.partial };
 }
 
 interface Series {
   interval: Interval; // of the buckets; that of the view may be another one until its answer is there
   metrics: Metric[];
   buckets: Bucket[];
+  missing?: string | undefined; // see Answer
 }
 
 async function series(
@@ -53,7 +56,8 @@ async function series(
     topMetrics(filters),
     (m) => ask({ site: site.site, metrics: m, range: span, filters, dimensions: [`time:${interval}`] }, signal));
   const rows = answer.rows.map((r) => ({ label: r.dimensions[0]!, values: r.values }));
-  return { interval, metrics: got, buckets: fill(rows, span, interval, site.timezone, got.map(emptyValue), new Date()) };
+  const buckets = fill(rows, span, interval, site.timezone, got.map(emptyValue), new Date());
+  return { interval, metrics: got, buckets, missing: answer.missing };
 }
 
 interface Props {
@@ -87,6 +91,7 @@ export function Overview({ site, view, span, before, live, tick, top, combinatio
   const wished = topMetrics(filters);
   const metric = wished.includes(view.metric) ? view.metric : defaultMetric;
   const unfinished = live && interval === "hour";
+  const comparable = !previous.loading && !previous.data?.partial && !top.data?.partial;
   const shown = now.data?.interval ?? interval;
   return (
     <section class="card overview" aria-label="Overview">
@@ -97,7 +102,7 @@ export function Overview({ site, view, span, before, live, tick, top, combinatio
             {wished.map((m) => (
               <TopNumber
                 key={m} metric={m} value={top.data?.values[m]} warning={top.data?.warnings[m]}
-                before={previous.loading ? undefined : previous.data?.values[m]}
+                before={comparable ? previous.data?.values[m] : undefined}
                 beforeSpan={before} unfinished={unfinished} waiting={top.data === undefined} on={m === metric}
                 onClick={() => go({ ...view, metric: m })}
               />
@@ -114,6 +119,7 @@ export function Overview({ site, view, span, before, live, tick, top, combinatio
             metric={metric} interval={shown} loading={now.loading} now={column(now.data, metric)}
             before={then.loading || then.data?.interval !== shown ? [] : column(then.data, metric)}
           />}
+      <Notes warning={undefined} answer={top.data?.missing ? top.data : now.data} />
     </section>
   );
 }

@@ -9,10 +9,10 @@ import * as fmt from "./format";
 import { useAnswer } from "./hooks";
 import { More } from "./icons";
 import { learn, other } from "./labels";
-import { metrics, warningHelp } from "./metrics";
+import { metrics } from "./metrics";
 import { NextPages } from "./next";
 import type { PanelInfo, Tab } from "./panels";
-import { Linked, Refusal } from "./parts";
+import { Linked, Notes, Refusal } from "./parts";
 import type { Span } from "./period";
 import { RowName } from "./row";
 import type { View } from "./url";
@@ -111,7 +111,12 @@ function Values({ tab, site, view, span, tick, total }: ValuesProps) {
   }, signal));
   if (answer.error && !answer.data) return <Refusal status={answer.error.status} reason={answer.error.message} />;
   if (!answer.data) return <Bones />;
-  if (answer.data.rows.length === 0) return <p class="none">No {plural} in these days</p>;
+  if (answer.data.rows.length === 0) {
+    return answer.data.missing
+      ? <Notes warning={undefined} answer={answer.data} />
+      : <p class="none">No {plural} in these days</p>;
+  }
+  const all = answer.data.partial ? undefined : total; // of other days, if not all are in
   const shown = lastOther(answer.data.rows);
   if (names) for (const r of shown) learn(tab.key, r.dimensions[0]!, r.dimensions[1]);
   const warning = answer.data.warnings[tab.metrics[0]!];
@@ -133,15 +138,15 @@ function Values({ tab, site, view, span, tick, total }: ValuesProps) {
               <RowName filter={tab.key} value={value} view={view} />
               {tab.metrics.map((m, i) => (
                 <span key={m} class="num" data-number={m} title={fmt.value(metrics[m], r.values[i])}>
-                  {metrics[m].kind === "count" ? fmt.shortCount(r.values[i] ?? 0) : fmt.value(metrics[m], r.values[i])}<span class="hidden"> {metrics[m].short.toLowerCase()}</span>
+                  {typeof r.values[i] === "number" && metrics[m].kind === "count" ? fmt.shortCount(r.values[i]) : fmt.value(metrics[m], r.values[i])}<span class="hidden"> {metrics[m].short.toLowerCase()}</span>
                 </span>
               ))}
-              {!tab.noShare && <span class="num pct">{total === undefined ? "" : fmt.share(part, total)}</span>}
+              {!tab.noShare && <span class="num pct">{all === undefined || r.values[0] === null ? "" : fmt.share(part, all)}</span>}
             </li>
           );
         })}
       </ol>
-      {warning && <p class="note">{warningHelp[warning]}</p>}
+      <Notes warning={warning} answer={answer.data} />
     </div>
   );
 }

@@ -2,9 +2,11 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useErrorBoundary, useRef } from "preact/hooks";
+import type { Warning } from "./api";
 import { inWords } from "./filters";
 import { useTitle } from "./hooks";
 import { Close } from "./icons";
+import { warningHelp } from "./metrics";
 
 /** The page while there is nothing to show yet: a tally is being made. */
 export function Waiting({ label }: { label: string }) {
@@ -49,6 +51,17 @@ export function Refusal({ reason, status }: { reason: string; status: number }) 
       <p class="refusal-title">{status === 400 ? "Not counted in this combination" : "No answer"}</p>
       <p>{inWords(reason)}</p>
     </div>
+  );
+}
+
+/** What there is to know of the numbers above. */
+export function Notes({ warning, answer }: { warning: Warning | undefined; answer: { missing?: string | undefined } | undefined }) {
+  const help = warning && !(answer?.missing && warning === "not_imported") && warningHelp[warning];
+  return (
+    <>
+      {help && <p class="note">{help}</p>}
+      {answer?.missing && <p class="note missing">{answer.missing}</p>}
+    </>
   );
 }
 

@@ -66,7 +66,7 @@ export function Vitals({ site, view, span, tick }: Props) {
           ))}
         </tbody>
       </table>
-      <p class="note">{note(filters)}</p>
+      <p class="note">{note(filters)} {all.data?.missing}</p>
     </details>
   );
 }
