@@ -62,7 +62,7 @@ func (p *plan) lookAt(imports []schema.Imported, today schema.Day) {
 			continue
 		}
 		for _, m := range unknown {
-			g.unknown[m] = append(g.unknown[m], found...)
+			g.unknown[m] = append(g.unknown[m], p.sinceCurrency(m, found)...)
 		}
 	}
 	slices.Sort(g.tools)
@@ -78,6 +78,21 @@ func (p *plan) lookAt(imports []schema.Imported, today schema.Day) {
 		total.gaps.left = g.left
 	}
 	p.warnUnknown()
+}
+
+// sinceCurrency are those of the days of which amounts of money would be known if they had been counted here: before a goal had a
+// currency there are none, which warnCurrencySince says. Of other metrics it is all of them.
+func (p *plan) sinceCurrency(m Metric, found []schema.DaySpan) []schema.DaySpan {
+	if !isRevenue(m) || !p.goals.revenue {
+		return found
+	}
+	first := p.span.Last + 1
+	for _, g := range p.goals.events {
+		if g.Currency != "" {
+			first = min(first, schema.DayOf(g.CurrencySince, p.span.From.Location()))
+		}
+	}
+	return schema.CommonDays(found, []schema.DaySpan{{First: first, Last: p.span.Last}})
 }
 
 // days are those of a question's span.
