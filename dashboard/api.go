@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"turf/dashboard/access"
 	"turf/dashboard/stats"
 	"turf/schema"
 )
@@ -83,9 +84,10 @@ func (d *Dashboard) me(_ http.ResponseWriter, r *http.Request) (any, error) {
 	return struct {
 		Open      bool   `json:"open,omitempty"`
 		User      string `json:"user,omitempty"`
+		Guest     bool   `json:"guest,omitempty"`  // of some sites
 		Shared    bool   `json:"shared,omitempty"` // by a link to one site
 		PlaceNote string `json:"place_note,omitempty"`
-	}{v.open, v.user, v.shared != 0, d.PlaceNote}, nil
+	}{v.open, v.user, v.guest, v.shared != 0, d.PlaceNote}, nil
 }
 
 // sites lists what the viewer may look at.
@@ -95,9 +97,12 @@ func (d *Dashboard) sites(_ http.ResponseWriter, r *http.Request) (any, error) {
 		return nil, err
 	}
 	type site struct {
-		Site     string `json:"site"`
-		Timezone string `json:"timezone"`
-		Goals    int    `json:"goals,omitempty"`
+		Site     string      `json:"site"`
+		Timezone string      `json:"timezone"`
+		Role     access.Role `json:"role,omitempty"` // of a guest
+		// Former are names that the site had, by which bookmarks go on to find it.
+		Former []string `json:"former_names,omitempty"`
+		Goals  int      `json:"goals,omitempty"`
 		// Funnels are the names of the site's funnels.
 		Funnels []string `json:"funnels,omitempty"`
 		// Segments are the names of the site's segments.
@@ -106,13 +111,21 @@ func (d *Dashboard) sites(_ http.ResponseWriter, r *http.Request) (any, error) {
 	}
 	sites := []site{}
 	for _, s := range d.Sites.List() {
-		if v.sees(s.ID) {
-			buttons := 0
-			if s.Settings != nil {
-				buttons = len(s.Settings.Buttons)
-			}
-			sites = append(sites, site{s.Domain, s.Timezone, len(s.Goals), funnelNames(&s), segmentNames(&s), buttons})
+		role, may, err := d.roleOf(v, s.ID)
+		if err != nil {
+			return nil, err
 		}
+		if !may {
+			continue
+		}
+		told := site{
+			Site: s.Domain, Timezone: s.Timezone, Role: role, Former: s.Former, Goals: len(s.Goals), Funnels: funnelNames(&s),
+			Segments: segmentNames(&s),
+		}
+		if s.Settings != nil {
+			told.Buttons = len(s.Settings.Buttons)
+		}
+		sites = append(sites, told)
 	}
 	return sites, nil
 }
@@ -124,6 +137,9 @@ func (d *Dashboard) combinations(_ http.ResponseWriter, r *http.Request) (any, e
 	}
 	return stats.Combinations(), nil
 }
+
+// errBusy answers where the password of somebody waits too long for its turn.
+var errBusy = &httpError{http.StatusServiceUnavailable, "Too many people sign in at once. Try again in a moment."}
 
 // login opens a session and gives the browser its cookie.
 func (d *Dashboard) login(w http.ResponseWriter, r *http.Request) (any, error) {
@@ -145,7 +161,7 @@ func (d *Dashboard) login(w http.ResponseWriter, r *http.Request) (any, error) {
 	defer cancel()
 	token, session, err := d.Access.Login(ctx, in.Name, in.Password, d.ClientAddr(r))
 	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, &httpError{http.StatusServiceUnavailable, "Too many people sign in at once. Try again in a moment."}
+		return nil, errBusy
 	}
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"sync"
 	"time"
 )
 
@@ -36,9 +37,10 @@ type Access struct {
 	records Records
 	now     func() time.Time
 
-	keys    *limits  // requests of a key
-	logins  *limits  // tries from an address
-	hashing chan any // holds one value for each password that is being hashed
+	keys    *limits    // requests of a key
+	logins  *limits    // tries from an address
+	hashing chan any   // holds one value for each password that is being hashed
+	guests  sync.Mutex // held while it is decided and written who is a guest
 	passwords
 }
 

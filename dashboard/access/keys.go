@@ -185,6 +185,15 @@ func (a *Access) CheckSitesKey(plain string) (schema.SiteID, error) {
 	return key.Site, a.keys.take(id, a.now())
 }
 
+// CheckReadingKey is CheckSitesKey for a key of ScopeStats, and the only site that it may read.
+func (a *Access) CheckReadingKey(plain string) (schema.SiteID, error) {
+	id, key, err := a.keyOf(plain, ScopeStats)
+	if err != nil {
+		return 0, err
+	}
+	return key.Site, a.keys.take(id, a.now())
+}
+
 // keyOf finds the key, and the id of its document. ErrInvalidKey: there is none of that scope.
 func (a *Access) keyOf(plain string, scope Scope) (id string, key Key, err error) {
 	id = fingerprint(plain)

@@ -8,9 +8,7 @@ package tracker
 //go:generate go run ./build
 
 import (
-	"crypto/sha512"
 	_ "embed"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -145,15 +143,8 @@ func newAssembler() assembler {
 	return a
 }
 
-// Script is the text of the script that o describes, and Integrity its hash for the integrity attribute of a tag. A
-// page that names the hash loads no newer script: the tag has to change when Turf is updated.
+// Script is the text of the script that o describes.
 func Script(o Options) []byte { return newAssembler().script(o) }
-
-// Integrity is the hash of Script(o), as in integrity="sha384-…".
-func Integrity(o Options) string {
-	sum := sha512.Sum384(Script(o))
-	return "sha384-" + base64.StdEncoding.EncodeToString(sum[:])
-}
 
 func (a assembler) script(o Options) []byte {
 	has := map[string]bool{"domain": o.Domain != "", "endpoint": o.Endpoint != ""}

@@ -8,6 +8,8 @@ import type { Span } from "./period";
 export interface Site {
   site: string;
   timezone: string;
+  role?: "viewer" | "editor"; // of a guest; left out: whoever looks may do everything
+  former_names?: string[]; // which it had
   goals?: number; // how many its owner declared
   funnels?: string[]; // their names
   segments?: string[]; // likewise
@@ -18,6 +20,7 @@ export interface Site {
 export interface Me {
   open?: boolean;
   user?: string;
+  guest?: boolean; // a user who sees only some sites
   shared?: boolean; // came by a link to one site
   place_note?: string; // where the places come from, and how old that is
 }
@@ -27,11 +30,16 @@ export class APIError extends Error {
   constructor(readonly status: number, message: string) {
     super(message);
   }
+
+  /** Reports whether the same question may be answered a little later. */
+  get isPassing(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
 }
 
 export interface Question {
   site: string;
-  metrics: Metric[];
+  metrics: (Metric | "group_conversion_rate")[]; // the latter is the conversion rate of each bucket of a series
   range: Span | "all";
   dimensions?: string[];
   filters?: Filter[];
@@ -42,16 +50,21 @@ export interface Question {
 }
 
 export interface Answer {
-  rows: { dimensions: string[]; values: (number | null)[] }[];
+  rows: { dimensions: string[]; values: (number | null)[]; currency?: string }[]; // the currency is that of values that are money
   warnings: Partial<Record<Metric, Warning>>;
 }
 
 /** What there is to know of a metric's numbers: see meta.metric_warnings of the server's package stats. */
-export type Warning = "joined_tuples" | "small_groups_hidden" | "values_limit" | "counted_since";
+export type Warning = "joined_tuples" | "small_groups_hidden" | "values_limit" | "counted_since" | "no_revenue_goals_matching";
 
 interface WireAnswer {
-  results: { metrics: (number | null)[]; dimensions: (string | number)[] }[];
+  results: { metrics: (number | Money | null)[]; dimensions: (string | number)[] }[];
   meta?: { metric_warnings?: Partial<Record<Metric, { code: Warning }>> };
+}
+
+interface Money {
+  value: number;
+  currency: string; // its code, as EUR
 }
 
 /** Called when the server says that nobody is signed in (any more). */
@@ -117,6 +130,11 @@ export async function current(site: string, signal?: AbortSignal): Promise<numbe
   return Number(await call(path, { signal: signal ?? null }));
 }
 
+/** The names of the properties of a site's events. */
+export async function properties(site: string, signal?: AbortSignal): Promise<string[]> {
+  return (await call(`/api/properties?site_id=${encodeURIComponent(site)}`, { signal: signal ?? null })) as string[];
+}
+
 /** The body of a question as Plausible's stats API v2 wants it. */
 export function wireQuestion(q: Question): Record<string, unknown> {
   const filters: (WireFilter | [...WireFilter, object])[] = toWire(q.filters ?? []);
@@ -137,7 +155,16 @@ export async function ask(q: Question, signal?: AbortSignal): Promise<Answer> {
   const answer = (await post("/api/v2/query", wireQuestion(q), signal)) as WireAnswer;
   const warnings: Answer["warnings"] = {};
   for (const [metric, w] of Object.entries(answer.meta?.metric_warnings ?? {})) warnings[metric as Metric] = w.code;
-  return { rows: answer.results.map((r) => ({ dimensions: r.dimensions.map(String), values: r.metrics })), warnings };
+  const rows = answer.results.map((r) => {
+    const money = r.metrics.find(isMoney);
+    const values = r.metrics.map((v) => (isMoney(v) ? v.value : v));
+    return { dimensions: r.dimensions.map(String), values, ...(money && { currency: money.currency }) };
+  });
+  return { rows, warnings };
+}
+
+function isMoney(v: number | Money | null): v is Money {
+  return typeof v === "object" && v !== null;
 }
 
 /** What of a step of a funnel is shown; see FunnelStepAnswer of the server's package stats. */

@@ -113,15 +113,16 @@ declare global {
 export {}
 
 //#if npm
-/** What is called before init waits here. */
+/** What is called before init waits here. On a server nothing does: there is no init that counts, and no end of calls. */
 let early: [string, EventOptions?][] = []
 let instance: ReturnType<typeof begin> | undefined
+let inBrowser = typeof window != 'undefined'
 
 /** Starts counting, once. Without a window (on a server) it does nothing. */
 export let init = (config: Config = {}) => {
-  if (!instance && typeof window != 'undefined') instance = begin(config)
+  if (!instance && inBrowser) instance = begin(config)
 }
-export let track: Track = (...call) => (instance ? instance.track(...call) : early.push(call))
+export let track: Track = (...call) => (instance ? instance.track(...call) : inBrowser && early.push(call))
 export let optOut = () => object(true)
 export let optIn = () => object(false)
 

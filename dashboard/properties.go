@@ -1,0 +1,27 @@
+package dashboard
+
+import (
+	"context"
+	"net/http"
+
+	"turf/dashboard/stats"
+)
+
+// pagePropertiesPath is the page's own: programs list properties with the Sites API.
+const pagePropertiesPath = "/api/properties"
+
+// properties answers with the names of the properties of a site's events.
+func (d *Dashboard) properties(w http.ResponseWriter, r *http.Request) (any, error) {
+	var missing error
+	domain := r.URL.Query().Get("site_id")
+	if domain == "" {
+		missing = &stats.InvalidError{Field: "site_id", Reason: "is required"}
+	}
+	site, err := d.reads(w, r, domain, missing)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), QuestionTimeout)
+	defer cancel()
+	return d.Stats.Properties(ctx, &site)
+}
