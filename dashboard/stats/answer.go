@@ -226,15 +226,18 @@ func (p *plan) results(rows [][]any, order []Order) ([]Result, error) {
 	}
 	results := make([]Result, 0, len(rows))
 	for _, row := range rows {
-		if width := dimensions + len(l.columns) + len(l.flags); len(row) != width {
+		if width := l.keys + len(l.columns) + len(l.flags); len(row) != width {
 			return nil, fmt.Errorf("%d columns, not %d", len(row), width)
 		}
-		counted, flags := row[dimensions:dimensions+len(l.columns)], row[dimensions+len(l.columns):]
+		counted, flags := row[l.keys:l.keys+len(l.columns)], row[l.keys+len(l.columns):]
 		r := Result{Metrics: make([]any, metrics), Dimensions: make([]any, dimensions)}
 		var err error
 		for i, name := range p.query.Dimensions {
-			if r.Dimensions[i], err = p.dimensionValue(name, row[i], labels); err != nil {
+			if r.Dimensions[i], err = p.dimensionValue(name, row[l.dimensions[i]], labels); err != nil {
 				return nil, err
+			}
+			if p.codeOf(i) >= 0 {
+				r.Dimensions[i] = nameOf(r.Dimensions[i])
 			}
 			p.warnFull(name, r.Dimensions[i])
 		}

@@ -11,10 +11,12 @@ import (
 // metrics are made of is there once, and ratios are divided here and not in the statement: what the engine does for a small question
 // is mostly reading it, and a ratio costs it as much as two sums.
 type layout struct {
-	columns []string          // SQL AS name
-	names   map[string]string // of columns, by their SQL
-	flags   []string          // SQL of the flags of rows that join tuples; they come last
-	places  []place           // of the metrics, in the question's order
+	dimensions []int             // columns of the dimensions; those of codes and their names are one
+	keys       int               // columns of dimensions
+	columns    []string          // SQL AS name
+	names      map[string]string // of columns, by their SQL
+	flags      []string          // SQL of the flags of rows that join tuples; they come last
+	places     []place           // of the metrics, in the question's order
 }
 
 // place is where a metric is among the columns.
@@ -29,6 +31,14 @@ type place struct {
 // layout is the columns of the statement in which rows come in the order.
 func (p *plan) layout(w *writer, order []Order) *layout {
 	l := &layout{names: map[string]string{}}
+	for i := range p.query.Dimensions {
+		if code := p.codeOf(i); code >= 0 {
+			l.dimensions = append(l.dimensions, l.dimensions[code])
+			continue
+		}
+		l.dimensions = append(l.dimensions, l.keys)
+		l.keys++
+	}
 	order = p.deciding(order)
 	ordered := func(m Metric) bool {
 		return slices.ContainsFunc(order, func(o Order) bool { return o.Name == string(m) })

@@ -98,8 +98,8 @@ func (p *plan) share(w *writer, l *layout, rows string) string {
 		columns = append(columns, "joined"+strconv.Itoa(i))
 	}
 	var groups, keys []string
-	for i, column := range total.dimensionColumns(w) {
-		groups = append(groups, strings.TrimSuffix(column, " AS d"+strconv.Itoa(i))+" AS g"+strconv.Itoa(i))
+	for i, name := range total.query.Dimensions {
+		groups = append(groups, total.dimensionColumn(w, name)+" AS g"+strconv.Itoa(i))
 		keys = append(keys, "g"+strconv.Itoa(i))
 	}
 	groups = append(groups, total.sum(total.formula(Visitors).num)+" AS total")
@@ -126,26 +126,46 @@ func (p *plan) size() statement {
 	return statement{"SELECT toInt64(count())\n" + p.scope(cubes), w.params}
 }
 
-// dimensionColumns are the columns d0, d1, … in the question's order.
+// dimensionColumns are the columns d0, d1, … in the question's order, without those that are named here.
 func (p *plan) dimensionColumns(w *writer) []string {
 	var columns []string
 	for i, name := range p.query.Dimensions {
-		expr := ""
-		switch {
-		case isTime(name) && p.interval == timeHour:
-			expr = "toInt64(toUnixTimestamp(time))"
-		case isTime(name):
-			w.params["starts"] = "[" + joinStarts(p.span.buckets(p.interval)) + "]"
-			expr = "roundDown(toUnixTimestamp(time), {starts:Array(UInt32)})"
-		case name == goalDimension:
-			expr = p.goals.column(w)
-		default:
-			a, _, _ := attributeOf(name)
-			expr = w.column(&a)
+		if p.codeOf(i) < 0 {
+			columns = append(columns, p.dimensionColumn(w, name)+" AS d"+strconv.Itoa(i))
 		}
-		columns = append(columns, expr+" AS d"+strconv.Itoa(i))
 	}
 	return columns
+}
+
+// dimensionColumn is the SQL of a dimension.
+func (p *plan) dimensionColumn(w *writer, name string) string {
+	switch {
+	case isTime(name) && p.interval == timeHour:
+		return "toInt64(toUnixTimestamp(time))"
+	case isTime(name):
+		w.params["starts"] = "[" + joinStarts(p.span.buckets(p.interval)) + "]"
+		return "roundDown(toUnixTimestamp(time), {starts:Array(UInt32)})"
+	case name == goalDimension:
+		return p.goals.column(w)
+	}
+	a, _, _ := attributeOf(name)
+	return w.column(&a)
+}
+
+// codeOf is the dimension of codes that says which name each row has of a dimension of names, or -1. It must be another one of the
+// question, and come first, so that names have no part in the order. The names are given here then: as a parameter of the statement
+// the names of all regions are 90 KB, which cost as much as all else in it.
+func (p *plan) codeOf(i int) int {
+	name := p.query.Dimensions[i]
+	a, _, _ := attributeOf(name)
+	if isTime(name) || !a.isNamed() || p.groupTotal(GroupConversionRate) != nil ||
+		slices.ContainsFunc(p.deciding(p.query.order()), func(o Order) bool { return o.Name == name }) {
+		return -1
+	}
+	return slices.IndexFunc(p.query.Dimensions[:i], func(other string) bool {
+		code, _, ok := attributeOf(other)
+		return ok && code.dim == a.dim && code.expr == ""
+	})
 }
 
 // column is the SQL of a dimension's value, with the parameters that it needs.
@@ -276,7 +296,9 @@ func (p *plan) groups(names map[string]string) string {
 	}
 	var keys, counted []string
 	for i := range p.query.Dimensions {
-		keys = append(keys, "d"+strconv.Itoa(i))
+		if p.codeOf(i) < 0 {
+			keys = append(keys, "d"+strconv.Itoa(i))
+		}
 	}
 	for _, m := range p.query.Metrics {
 		f := p.formula(m)
@@ -315,7 +337,7 @@ func (p *plan) orderBy(order []Order) string {
 		keys = append(keys, key)
 	}
 	for i := range p.query.Dimensions {
-		if key := "d" + strconv.Itoa(i); !slices.Contains(named, key) {
+		if key := "d" + strconv.Itoa(i); !slices.Contains(named, key) && p.codeOf(i) < 0 {
 			keys = append(keys, key)
 		}
 	}
