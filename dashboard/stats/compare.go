@@ -134,7 +134,7 @@ func (e *Engine) compare(ctx context.Context, p *plan, answer *Answer) error {
 	if err != nil {
 		return fmt.Errorf("ask cube %s for the other span: %w", then.cube.Name, err)
 	}
-	results, err := then.results(values)
+	results, err := then.results(values, q.order())
 	if err != nil {
 		return fmt.Errorf("read the rows of cube %s for the other span: %w", then.cube.Name, err)
 	}

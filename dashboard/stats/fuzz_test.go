@@ -14,7 +14,7 @@ import (
 )
 
 // placeholders is all that a statement may hold of what was asked.
-var placeholders = regexp.MustCompile(`\{[a-z_0-9]+:(String|UInt32|UInt64|Int64)\}`)
+var placeholders = regexp.MustCompile(`\{[a-z_0-9]+:(String|UInt64|Array\(UInt32\))\}`)
 
 // FuzzQuery: reading and compiling never panics and fails only with the asker's error; what is accepted says itself again; every
 // parameter of the SQL has a place and every place a parameter.

@@ -112,7 +112,7 @@ func compile(t *testing.T, site *schema.Site, question string) string {
 		if len(value) > 60 {
 			value = value[:60] + "…"
 		}
-		if name != "site" && name != "limit" && name != "offset" {
+		if name != "limit" && name != "offset" {
 			fmt.Fprintf(&b, "-- %s = %q\n", name, value)
 		}
 	}
