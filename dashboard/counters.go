@@ -15,7 +15,7 @@ const countersPath = "/api/counters.md"
 // counters answers with the page, to everybody: it names no site. With site_id it has that site's k of today too, and is for those who
 // may read the site.
 func (d *Dashboard) counters(c echo.Context) error {
-	kept := stats.Kept{RetentionDays: d.RetentionDays}
+	kept := stats.Kept{Server: true, RetentionDays: d.RetentionDays}
 	if domain := c.QueryParam("site_id"); domain != "" {
 		site, err := d.reads(c.Response(), c.Request(), domain, nil)
 		if err != nil {

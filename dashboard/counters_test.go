@@ -43,7 +43,7 @@ func TestCounters(t *testing.T) {
 	t.Cleanup(func() { openapi3filter.UnregisterBodyDecoder("text/markdown") })
 	w.asDescribed(t, scenarios, 200, 401, 404)
 	_, text := w.ask(t, scenario{request: page})
-	if !strings.HasSuffix(text, stats.Counters(stats.Kept{RetentionDays: 761})) {
+	if !strings.HasSuffix(text, stats.Counters(stats.Kept{Server: true, RetentionDays: 761})) {
 		t.Error("the page is not that of the catalogue")
 	}
 }

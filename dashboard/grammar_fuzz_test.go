@@ -62,7 +62,8 @@ func TestGrammar(t *testing.T) {
 		statuses[a.ask(t, path, body, i%4 == 0)]++
 	}
 	t.Logf("%d questions by status: %v; %d statements, the longest took %v", questions, statuses, a.watch.statements, a.watch.longest)
-	if statuses[200] < questions/5 || statuses[400] < questions/5 || statuses[401] == 0 {
+	few := statuses[200] < questions/5 || statuses[400] < questions/5
+	if few || !testing.Short() && statuses[401] == 0 { // one in a hundred is 401: of few questions it can be none
 		t.Errorf("the grammar makes too few of some kind: %v", statuses)
 	}
 }

@@ -19,8 +19,8 @@ const (
 
 // Networks is a list of networks from a file, such as those of data centres, and takes a new version of the file over
 // within a minute of its arrival. The file has a network (192.0.2.0/24), a range (192.0.2.0-192.0.2.99, both ends in
-// it) or an address on each line; what follows a "#" is a comment, and empty lines are nothing. It may be used by several goroutines. A nil *Networks is an empty
-// list.
+// it) or an address on each line; what follows a "#" is a comment, and empty lines are nothing. It may be used by several
+// goroutines. A nil *Networks is an empty list.
 type Networks struct {
 	path    string
 	list    atomic.Pointer[networkList]

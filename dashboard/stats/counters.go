@@ -11,6 +11,8 @@ import (
 
 // Kept is what an installation or a site decides of the counters. The zero value is what holds unless it is changed.
 type Kept struct {
+	// Server: it is what a running server keeps, so nothing is left to its installation.
+	Server bool
 	// RetentionDays is for how many days counters are kept; 0 is for ever.
 	RetentionDays int
 	// Site is the name of the site of which K is; empty: of any.
@@ -19,8 +21,8 @@ type Kept struct {
 	K int
 }
 
-// Counters is the page "What Turf keeps", as Markdown: all that is kept of visitors who were not asked, and what can be asked of it. It is
-// made of the catalogue and of the planner's own tables alone, so a cube, metric or dimension that is added is on it.
+// Counters is the page "What Turf keeps", as Markdown: all that is kept of visitors who were not asked, and what can be asked of it. It
+// is made of the catalogue and of the planner's own tables alone, so a cube, metric or dimension that is added is on it.
 func Counters(k Kept) string { return countersOf(schema.Cubes, k) }
 
 // countersPage is the page as it is written.
@@ -65,9 +67,12 @@ func (p *countersPage) intro() {
 	if p.kept.Site != "" {
 		whose = "at " + p.kept.Site + ", today"
 	}
-	how := "for ever, unless the installation says otherwise (`--retention-days`)"
-	if p.kept.RetentionDays > 0 {
+	how := "for ever"
+	switch {
+	case p.kept.RetentionDays > 0:
 		how = fmt.Sprintf("for %d days, and deleted then", p.kept.RetentionDays)
+	case !p.kept.Server:
+		how += ", unless the installation says otherwise (`--retention-days`)"
 	}
 	p.f(`# What Turf keeps
 
@@ -266,8 +271,8 @@ func (p *countersPage) matrix() {
 		}
 		groups[i] = append(groups[i], name)
 	}
-	p.f("\n## What can be combined\n\nIn one question, as dimensions or filters: **h** by the hour and by the day, **d** by whole days only, "+
-		"· not together. The planner and the page have the same table, at `/api/combinations`. `%sNAME` goes with %s only.\n\n",
+	p.f("\n## What can be combined\n\nIn one question, as dimensions or filters: **h** by the hour and by the day, **d** by whole days "+
+		"only, · not together. The planner and the page have the same table, at `/api/combinations`. `%sNAME` goes with %s only.\n\n",
 		propPrefix, codes(p.withProps()))
 	if apart := apartFrom(all); len(apart) > 0 {
 		p.f("Only with the dimensions of their own cubes above: %s.\n\n", codes(apart))

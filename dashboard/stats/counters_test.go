@@ -156,7 +156,8 @@ func TestCountersOfSettings(t *testing.T) {
 		kept Kept
 		want []string
 	}{
-		{Kept{}, []string{"**k is 3** unless a site", "for ever"}},
+		{Kept{}, []string{"**k is 3** unless a site", "for ever, unless the installation"}},
+		{Kept{Server: true}, []string{"**Rows are kept** for ever.\n"}},
 		{Kept{RetentionDays: 761, Site: "example.com", K: 7}, []string{"**k is 7** at example.com, today", "for 761 days"}},
 	} {
 		page := Counters(c.kept)

@@ -57,7 +57,9 @@ var combinations = []map[string]any{
 	{"grain": "day", "dimensions": []string{"visit:source", "visit:referrer"}},
 	{"grain": "day", "dimensions": []string{"visit:country", "visit:region", "visit:city"}},
 	{"grain": "day", "dimensions": []string{"visit:source", "visit:device", "visit:browser", "visit:os"}},
-	{"grain": "day", "dimensions": []string{"visit:utm_campaign", "visit:utm_source", "visit:utm_medium", "visit:utm_content", "visit:utm_term"}},
+	{"grain": "day", "dimensions": []string{
+		"visit:utm_campaign", "visit:utm_source", "visit:utm_medium", "visit:utm_content", "visit:utm_term",
+	}},
 	{"grain": "day", "dimensions": []string{"visit:browser", "visit:browser_version"}},
 	{"grain": "day", "dimensions": []string{"visit:os", "visit:os_version"}},
 	{"grain": "day", "dimensions": []string{"event:name", "visit:source"}},
