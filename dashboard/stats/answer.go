@@ -77,13 +77,13 @@ func (e *Engine) Answer(ctx context.Context, site *schema.Site, q *Query) (*Answ
 		return nil, err
 	}
 	order := q.order()
-	rows := p.rows(order)
+	rows, l := p.rows(order)
 	values, err := e.Runner.Select(ctx, rows.SQL, rows.Params)
 	if err != nil {
 		return nil, fmt.Errorf("ask cube %s: %w", p.cube.Name, err)
 	}
 	answer := &Answer{Query: p.echo(order)}
-	if answer.Results, err = p.results(values, order); err != nil {
+	if answer.Results, err = p.results(values, l); err != nil {
 		return nil, fmt.Errorf("read the rows of cube %s: %w", p.cube.Name, err)
 	}
 	if err := e.compare(ctx, p, answer); err != nil {
@@ -215,9 +215,8 @@ func (p *plan) echo(order []Order) Query {
 }
 
 // results names what the store answered, and adds the warnings that depend on it.
-func (p *plan) results(rows [][]any, order []Order) ([]Result, error) {
+func (p *plan) results(rows [][]any, l *layout) ([]Result, error) {
 	dimensions, metrics := len(p.query.Dimensions), len(p.query.Metrics)
-	l := p.layout(newWriter(), order)
 	labels := map[int64]string{}
 	if p.interval != "" && p.interval != timeHour {
 		for _, b := range p.span.buckets(p.interval) {

@@ -28,12 +28,13 @@ func Counters(k Kept) string { return countersOf(schema.Cubes, k) }
 // countersPage is the page as it is written.
 type countersPage struct {
 	strings.Builder
-	cubes []schema.Cube
-	kept  Kept
+	cubes    []schema.Cube
+	together []Combination // the planner's, of these cubes
+	kept     Kept
 }
 
 func countersOf(cubes []schema.Cube, k Kept) string {
-	p := &countersPage{cubes: cubes, kept: k}
+	p := &countersPage{cubes: cubes, together: combinationsOf(cubes), kept: k}
 	p.intro()
 	p.cubeTable()
 	p.answersTable()
@@ -261,7 +262,7 @@ func (p *countersPage) metricTable() {
 
 // matrix says of each two names whether they can be asked together. Names that go with the same others share a line.
 func (p *countersPage) matrix() {
-	all := combinationsOf(p.cubes)
+	all := p.together
 	var groups [][]string
 	for _, name := range namesIn(all) {
 		i := slices.IndexFunc(groups, func(g []string) bool { return alike(all, g[0], name) })
@@ -355,7 +356,7 @@ func finest(all []Combination, a, b string) string {
 func (p *countersPage) sets() {
 	p.f("\nThree and more can be asked together when one of these sets has all of them:\n\n")
 	p.heads("by", "together")
-	for _, c := range combinationsOf(p.cubes) {
+	for _, c := range p.together {
 		p.row(c.Grain, codes(c.Dimensions))
 	}
 }

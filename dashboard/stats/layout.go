@@ -11,13 +11,17 @@ import (
 // metrics are made of is there once, and ratios are divided here and not in the statement: what the engine does for a small question
 // is mostly reading it, and a ratio costs it as much as two sums.
 type layout struct {
-	dimensions []int             // columns of the dimensions; those of codes and their names are one
-	keys       int               // columns of dimensions
-	columns    []string          // SQL AS name
-	names      map[string]string // of columns, by their SQL
-	flags      []string          // SQL of the flags of rows that join tuples; they come last
-	places     []place           // of the metrics, in the question's order
+	dimensions []int    // columns of the dimensions; those of codes and their names are one
+	keys       int      // columns of dimensions
+	columns    []column // of sums and metrics
+	flags      []string // SQL of the flags of rows that join tuples; they come last
+	places     []place  // of the metrics, in the question's order
 }
+
+// column is an expression of the statement and its name there.
+type column struct{ sql, name string }
+
+func (c column) String() string { return c.sql + " AS " + c.name }
 
 // place is where a metric is among the columns.
 type place struct {
@@ -30,7 +34,7 @@ type place struct {
 
 // layout is the columns of the statement in which rows come in the order.
 func (p *plan) layout(w *writer, order []Order) *layout {
-	l := &layout{names: map[string]string{}}
+	l := &layout{}
 	for i := range p.query.Dimensions {
 		if code := p.codeOf(i); code >= 0 {
 			l.dimensions = append(l.dimensions, l.dimensions[code])
@@ -101,19 +105,12 @@ func (p *plan) divide(w *writer, l *layout, m Metric, at *place) {
 
 // find is the place of a column, or -1.
 func (l *layout) find(sql string) int {
-	name, ok := l.names[sql]
-	if !ok {
-		return -1
-	}
-	return slices.Index(l.columns, sql+" AS "+name)
+	return slices.IndexFunc(l.columns, func(c column) bool { return c.sql == sql })
 }
 
 // add appends a column.
 func (l *layout) add(sql, name string) int {
-	l.columns = append(l.columns, sql+" AS "+name)
-	if _, ok := l.names[sql]; !ok {
-		l.names[sql] = name
-	}
+	l.columns = append(l.columns, column{sql, name})
 	return len(l.columns) - 1
 }
 

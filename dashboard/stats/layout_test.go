@@ -99,7 +99,7 @@ func TestStatementsAreSmall(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := p.rows(q.order())
+		s, _ := p.rows(q.order())
 		got := [4]int{strings.Count(s.SQL, "sum("), len(s.SQL), strings.Count(s.SQL, " / "), len(s.Params)}
 		if got[0] != c.sums || got[1] > c.most || got[2] != c.divides || got[3] != c.names {
 			t.Errorf("%s: %d sums, %d bytes, %d divisions and %d parameters, want %+v:\n%s", c.question, got[0], got[1], got[2], got[3], c, s.SQL)

@@ -38,22 +38,25 @@ func (w *writer) number(name, kind string, v int64) string {
 	return "{" + name + ":" + kind + "}"
 }
 
-// rows is the statement for the answer's rows: the columns of its layout.
-func (p *plan) rows(order []Order) statement {
+// rows is the statement for the answer's rows, and its layout, by which they are read.
+func (p *plan) rows(order []Order) (statement, *layout) {
 	w := newWriter()
 	l := p.layout(w, order)
-	columns := append(p.dimensionColumns(w), l.columns...)
+	columns := p.dimensionColumns(w)
+	for _, c := range l.columns {
+		columns = append(columns, c.String())
+	}
 	for i, flag := range l.flags {
 		columns = append(columns, flag+" AS joined"+strconv.Itoa(i))
 	}
-	sql := "SELECT\n    " + strings.Join(columns, ",\n    ") + "\n" + p.from(w) + p.groups(l.names)
+	sql := "SELECT\n    " + strings.Join(columns, ",\n    ") + "\n" + p.from(w) + p.groups(l)
 	if p.groupTotal(GroupConversionRate) != nil {
 		sql = p.share(w, l, sql)
 	}
 	if len(p.query.Dimensions) > 0 {
 		sql += "ORDER BY " + p.orderBy(order) + "\n"
 	}
-	return statement{strings.TrimSuffix(sql+p.limit(w), "\n"), w.params}
+	return statement{strings.TrimSuffix(sql+p.limit(w), "\n"), w.params}, l
 }
 
 // limit is LIMIT, as far as it can leave out anything: there is one row without dimensions.
@@ -112,7 +115,7 @@ func (p *plan) share(w *writer, l *layout, rows string) string {
 func (p *plan) count() statement {
 	w := newWriter()
 	columns := p.dimensionColumns(w)
-	sql := "SELECT toInt64(count()) FROM (\nSELECT\n    " + strings.Join(columns, ",\n    ") + "\n" + p.from(w) + p.groups(nil) + ")"
+	sql := "SELECT toInt64(count()) FROM (\nSELECT\n    " + strings.Join(columns, ",\n    ") + "\n" + p.from(w) + p.groups(&layout{}) + ")"
 	return statement{sql, w.params}
 }
 
@@ -288,9 +291,9 @@ func (p *plan) scope(cube string) string {
 // instant is a time as the column has it: the seconds since 1970 in 32 bits.
 func instant(t time.Time) int64 { return min(max(t.Unix(), 0), math.MaxUint32) }
 
-// groups is GROUP BY and HAVING: rows in which nothing that was asked for is counted are left out. names has the names of columns by
-// their SQL.
-func (p *plan) groups(names map[string]string) string {
+// groups is GROUP BY and HAVING: rows in which nothing that was asked for is counted are left out. What is a column is called by its
+// name.
+func (p *plan) groups(l *layout) string {
 	if len(p.query.Dimensions) == 0 {
 		return ""
 	}
@@ -302,19 +305,19 @@ func (p *plan) groups(names map[string]string) string {
 	}
 	for _, m := range p.query.Metrics {
 		f := p.formula(m)
-		column := p.sum(f.num)
+		sum := p.sum(f.num)
 		switch {
 		case isRevenue(m): // of an event without an amount it is null, and not left out
-			column = p.sum(schema.Events)
+			sum = p.sum(schema.Events)
 		case !f.ratio:
-			column = p.counted(m, f)
+			sum = p.counted(m, f)
 		case m != ExitRate: // a page that nobody left by is no exit page
-			column = p.sum(f.den)
+			sum = p.sum(f.den)
 		}
-		if name := names[column]; name != "" {
-			column = name
+		if i := l.find(sum); i >= 0 {
+			sum = l.columns[i].name
 		}
-		condition := column + " != 0"
+		condition := sum + " != 0"
 		if !slices.Contains(counted, condition) {
 			counted = append(counted, condition)
 		}
