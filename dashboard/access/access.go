@@ -105,6 +105,19 @@ func (a *Access) get(kind, id string, doc any) (bool, error) {
 	return true, nil
 }
 
+// deleteEach deletes the documents of a kind that are gone. doing is what an error says was tried with one of them.
+func deleteEach[T any](ctx context.Context, a *Access, kind string, gone func(T) bool, doing func(T) string) error {
+	return each(a, kind, func(id string, doc T) error {
+		if !gone(doc) {
+			return nil
+		}
+		if err := a.records.Delete(ctx, kind, id); err != nil {
+			return fmt.Errorf("%s: %w", doing(doc), err)
+		}
+		return nil
+	})
+}
+
 // each calls do with each document of a kind until one cannot be read or do returns an error, and returns that. do may delete the
 // document.
 func each[T any](a *Access, kind string, do func(id string, doc T) error) error {

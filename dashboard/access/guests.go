@@ -162,15 +162,8 @@ func (a *Access) pending(site schema.SiteID, name string) (found bool, err error
 
 // endInvitations ends those for a reason, and all that are over.
 func (a *Access) endInvitations(ctx context.Context, over func(Invitation) bool) error {
-	return each(a, invitationKind, func(id string, i Invitation) error {
-		if !over(i) && a.now().Before(i.Ends) {
-			return nil
-		}
-		if err := a.records.Delete(ctx, invitationKind, id); err != nil {
-			return fmt.Errorf("end an invitation of %s: %w", i.Name, err)
-		}
-		return nil
-	})
+	gone := func(i Invitation) bool { return over(i) || !a.now().Before(i.Ends) }
+	return deleteEach(ctx, a, invitationKind, gone, func(i Invitation) string { return "end an invitation of " + i.Name })
 }
 
 // Guests lists the guests of a site, by their names.
@@ -339,25 +332,9 @@ func (a *Access) RemoveSite(ctx context.Context, site schema.SiteID) error {
 	if err := a.endInvitations(ctx, func(i Invitation) bool { return i.Site == site }); err != nil {
 		return err
 	}
-	return each(a, shareKind, func(id string, s Share) error {
-		if s.Site != site {
-			return nil
-		}
-		if err := a.records.Delete(ctx, shareKind, id); err != nil {
-			return fmt.Errorf("remove link %s: %w", s.Name, err)
-		}
-		return nil
-	})
+	return a.deleteShares(ctx, func(s Share) bool { return s.Site == site })
 }
 
 func (a *Access) deleteGuests(ctx context.Context, gone func(Guest) bool) error {
-	return each(a, guestKind, func(id string, g Guest) error {
-		if !gone(g) {
-			return nil
-		}
-		if err := a.records.Delete(ctx, guestKind, id); err != nil {
-			return fmt.Errorf("remove guest %s: %w", g.Name, err)
-		}
-		return nil
-	})
+	return deleteEach(ctx, a, guestKind, gone, func(g Guest) string { return "remove guest " + g.Name })
 }

@@ -223,15 +223,7 @@ func (a *Access) Logout(ctx context.Context, token string) error {
 
 // endSessions ends the sessions that are over for a reason.
 func (a *Access) endSessions(ctx context.Context, over func(Session) bool) error {
-	return each(a, sessionKind, func(id string, s Session) error {
-		if !over(s) {
-			return nil
-		}
-		if err := a.records.Delete(ctx, sessionKind, id); err != nil {
-			return fmt.Errorf("end a session of %s: %w", s.User, err)
-		}
-		return nil
-	})
+	return deleteEach(ctx, a, sessionKind, over, func(s Session) string { return "end a session of " + s.User })
 }
 
 // hash makes the stored form of a password. It waits for its turn, or for the context's end.
