@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -63,12 +64,7 @@ func (d *Dashboard) readsAll(w http.ResponseWriter, r *http.Request, q *stats.Qu
 
 // realtime answers with a bare number.
 func (d *Dashboard) realtime(w http.ResponseWriter, r *http.Request) (any, error) {
-	var missing error
-	domain := r.URL.Query().Get("site_id")
-	if domain == "" {
-		missing = &stats.InvalidError{Field: "site_id", Reason: "is required"}
-	}
-	site, err := d.reads(w, r, domain, missing)
+	site, err := d.readsNamed(w, r)
 	if err != nil {
 		return nil, err
 	}
@@ -138,9 +134,6 @@ func (d *Dashboard) combinations(_ http.ResponseWriter, r *http.Request) (any, e
 	return stats.Combinations(), nil
 }
 
-// errBusy answers where the password of somebody waits too long for its turn.
-var errBusy = &httpError{http.StatusServiceUnavailable, "Too many people sign in at once. Try again in a moment."}
-
 // login opens a session and gives the browser its cookie.
 func (d *Dashboard) login(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err := d.crossOrigin.Check(r); err != nil {
@@ -157,11 +150,19 @@ func (d *Dashboard) login(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, &httpError{http.StatusBadRequest, `Send {"name": "…", "password": "…"}.`}
 	}
+	return d.signIn(w, r, in.Name, in.Password, d.Access.Login)
+}
+
+// signIn opens a session by login or an invitation, whose name or token is what is given, and gives the browser its cookie.
+func (d *Dashboard) signIn(
+	w http.ResponseWriter, r *http.Request, given, password string,
+	open func(ctx context.Context, given, password string, from netip.Addr) (string, access.Session, error),
+) (any, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), LoginTimeout)
 	defer cancel()
-	token, session, err := d.Access.Login(ctx, in.Name, in.Password, d.ClientAddr(r))
+	token, session, err := open(ctx, given, password, d.ClientAddr(r))
 	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, errBusy
+		return nil, &httpError{http.StatusServiceUnavailable, "Too many people sign in at once. Try again in a moment."}
 	}
 	if err != nil {
 		return nil, err

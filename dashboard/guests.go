@@ -275,15 +275,6 @@ func (d *Dashboard) followInvitation(w http.ResponseWriter, r *http.Request) (an
 		invitation, err := d.Access.Invitation(in.Token)
 		return map[string]string{"user": invitation.Name}, gone(err)
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), LoginTimeout)
-	defer cancel()
-	token, session, err := d.Access.Accept(ctx, in.Token, *in.Password, d.ClientAddr(r))
-	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, errBusy
-	}
-	if err != nil {
-		return nil, gone(err)
-	}
-	http.SetCookie(w, newCookie(r, token, session.Ends))
-	return map[string]string{"user": session.User}, nil
+	answer, err := d.signIn(w, r, in.Token, *in.Password, d.Access.Accept)
+	return answer, gone(err)
 }

@@ -3,8 +3,6 @@ package dashboard
 import (
 	"context"
 	"net/http"
-
-	"turf/dashboard/stats"
 )
 
 // pagePropertiesPath is the page's own: programs list properties with the Sites API.
@@ -12,12 +10,7 @@ const pagePropertiesPath = "/api/properties"
 
 // properties answers with the names of the properties of a site's events.
 func (d *Dashboard) properties(w http.ResponseWriter, r *http.Request) (any, error) {
-	var missing error
-	domain := r.URL.Query().Get("site_id")
-	if domain == "" {
-		missing = &stats.InvalidError{Field: "site_id", Reason: "is required"}
-	}
-	site, err := d.reads(w, r, domain, missing)
+	site, err := d.readsNamed(w, r)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"turf/dashboard/access"
+	"turf/dashboard/stats"
 	"turf/schema"
 )
 
@@ -121,6 +122,16 @@ func socketAddr(r *http.Request) netip.Addr {
 func (d *Dashboard) reads(w http.ResponseWriter, r *http.Request, domain string, broken error) (schema.Site, error) {
 	site, _, err := d.reader(w, r, domain, broken)
 	return site, err
+}
+
+// readsNamed is reads for the site that the address names as site_id.
+func (d *Dashboard) readsNamed(w http.ResponseWriter, r *http.Request) (schema.Site, error) {
+	var missing error
+	domain := r.URL.Query().Get("site_id")
+	if domain == "" {
+		missing = &stats.InvalidError{Field: "site_id", Reason: "is required"}
+	}
+	return d.reads(w, r, domain, missing)
 }
 
 // reader is reads that also tells who asks; the zero viewer is somebody with a key.
