@@ -79,6 +79,15 @@ func listSites(ctx context.Context, in *instance, _ nothing) ([]schema.Site, err
 	return append([]schema.Site{}, in.sites.List()...), nil
 }
 
+// siteCalled is the site of a name that is written as names are stored, or an error that says there is none.
+func (in *instance) siteCalled(domain string) (schema.Site, error) {
+	site, ok := in.sites.ByDomain(domain)
+	if !ok {
+		return site, fmt.Errorf("there is no site %s", domain)
+	}
+	return site, nil
+}
+
 // removeSite ends the opt-in path of the site, stops counting, lets what waits arrive, and deletes the counts.
 func removeSite(ctx context.Context, in *instance, domain string) (schema.Site, error) {
 	name, err := schema.CleanDomain(domain)

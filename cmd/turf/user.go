@@ -200,7 +200,7 @@ func (a *app) ask(terminal *os.File, question string) (string, error) {
 // addUser makes a user. With a site it is invited first, and is a guest when it gets the password.
 func addUser(ctx context.Context, in *instance, req addUserRequest) (knownUser, error) {
 	if req.Site != "" {
-		site, err := in.siteCalled(req.Site)
+		site, err := in.siteOfGuest(req.Site)
 		if err != nil {
 			return knownUser{}, err
 		}
@@ -226,15 +226,15 @@ func addUser(ctx context.Context, in *instance, req addUserRequest) (knownUser, 
 	return knownUser{User: req.Name}, err
 }
 
-// siteCalled is the site that people call domain.
-func (in *instance) siteCalled(domain string) (schema.Site, error) {
+// siteOfGuest is the site that people call domain.
+func (in *instance) siteOfGuest(domain string) (schema.Site, error) {
 	name, err := schema.CleanDomain(domain)
 	if err != nil {
 		return schema.Site{}, err
 	}
-	site, ok := in.sites.ByDomain(name)
-	if !ok {
-		return site, fmt.Errorf("there is no site %s; list them: turf site list", name)
+	site, err := in.siteCalled(name)
+	if err != nil {
+		return site, fmt.Errorf("%w; list them: turf site list", err)
 	}
 	return site, nil
 }
@@ -274,7 +274,7 @@ func removeUser(ctx context.Context, in *instance, req removeUserRequest) (known
 	if req.Site == "" {
 		return knownUser{User: req.Name}, in.access.RemoveUser(ctx, req.Name)
 	}
-	site, err := in.siteCalled(req.Site)
+	site, err := in.siteOfGuest(req.Site)
 	if err != nil {
 		return knownUser{}, err
 	}

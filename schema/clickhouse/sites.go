@@ -96,6 +96,12 @@ func newSiteIndex(docs *documents) *siteIndex {
 	return index
 }
 
+// has reports whether a site has the name now; one that it had is free.
+func (i *siteIndex) has(name string) bool {
+	site, ok := i.byDomain[name]
+	return ok && site.Domain == name
+}
+
 // List returns all sites by domain. The slice must not be changed.
 func (s *Sites) List() []schema.Site { return s.load().list }
 
@@ -142,7 +148,7 @@ func (s *Sites) add(ctx context.Context, domain, timezone string) (schema.Site, 
 		return schema.Site{}, err
 	}
 	index := s.load()
-	if other, ok := index.byDomain[name]; ok && other.Domain == name {
+	if index.has(name) {
 		return schema.Site{}, ErrExists
 	}
 	id, err := nextSiteID(index.from)
@@ -222,7 +228,7 @@ func (s *Sites) rename(old, site *schema.Site) error {
 	if err != nil {
 		return err
 	}
-	if other, ok := s.load().byDomain[name]; ok && other.Domain == name {
+	if s.load().has(name) {
 		return ErrExists
 	}
 	site.Domain = name
