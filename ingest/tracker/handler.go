@@ -83,9 +83,7 @@ func HandlerTo(endpoint string, site func(id string) (Options, bool)) http.Handl
 	}
 	parts := newAssembler()
 	return Serve(func(name string) (any, bool, bool) { return found(resolve(name, site)) },
-		func(o any) []byte {
-			return bytes.ReplaceAll(parts.script(o.(Options)), []byte(`"`+DefaultEndpoint+`"`), []byte(quote(endpoint)))
-		}, notFound)
+		func(o any) []byte { return parts.scriptTo(endpoint, o.(Options)) }, notFound)
 }
 
 func found(o Options, perSite, ok bool) (any, bool, bool) { return o, perSite, ok }

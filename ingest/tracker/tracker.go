@@ -146,7 +146,10 @@ func newAssembler() assembler {
 // Script is the text of the script that o describes.
 func Script(o Options) []byte { return newAssembler().script(o) }
 
-func (a assembler) script(o Options) []byte {
+func (a assembler) script(o Options) []byte { return a.scriptTo(DefaultEndpoint, o) }
+
+// scriptTo is a script that posts to another path on its own host.
+func (a assembler) scriptTo(path string, o Options) []byte {
 	has := map[string]bool{"domain": o.Domain != "", "endpoint": o.Endpoint != ""}
 	if o.Parts&Strict != 0 {
 		o.Parts &^= strictWithout
@@ -159,7 +162,8 @@ func (a assembler) script(o Options) []byte {
 		tag = `(document.currentScript||document.querySelector("script[data-domain]"))`
 	}
 	return a[flavours[o.Flavour]].Join(has,
-		"TAG_ELEMENT", tag, "DOMAIN_TEXT", quote(o.Domain), "ENDPOINT_TEXT", quote(o.Endpoint), "CONFIG_JSON", config(o.Parts))
+		"TAG_ELEMENT", tag, "EVENT_PATH", quote(path), "DOMAIN_TEXT", quote(o.Domain), "ENDPOINT_TEXT", quote(o.Endpoint),
+		"CONFIG_JSON", config(o.Parts))
 }
 
 // holds reports whether each of the conditions has a term that is true.

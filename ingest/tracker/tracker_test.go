@@ -31,7 +31,7 @@ func parses(text []byte) string {
 	if len(res.Errors) > 0 {
 		return res.Errors[0].Text
 	}
-	for _, left := range []string{"TAG_ELEMENT", "DOMAIN_TEXT", "ENDPOINT_TEXT", "CONFIG_JSON", "GLOBAL", "debugger"} {
+	for _, left := range []string{"TAG_ELEMENT", "EVENT_PATH", "DOMAIN_TEXT", "ENDPOINT_TEXT", "CONFIG_JSON", "GLOBAL", "debugger"} {
 		if bytes.Contains(text, []byte(left)) {
 			return left + " is left in it"
 		}

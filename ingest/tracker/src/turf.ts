@@ -89,6 +89,8 @@ declare const LEGACY: boolean
 /** What the server fills in. */
 declare const TAG_ELEMENT: HTMLScriptElement
 declare const DOMAIN_TEXT: string
+/** The path on the script's own host to which it posts. */
+declare const EVENT_PATH: string
 declare const ENDPOINT_TEXT: string
 declare const CONFIG_JSON: Config
 /** What the names of the tag's attributes begin with that are properties of each event. */
@@ -146,7 +148,7 @@ let calls = early
 //#end
 //#if !npm
 let { src, dataset } = TAG_ELEMENT
-let endpoint: string | URL = dataset.api || new URL('/api/event', src)
+let endpoint: string | URL = dataset.api || new URL(EVENT_PATH, src)
 let domain = dataset.domain
 let calls = window.GLOBAL?.q || []
 //#end
