@@ -97,9 +97,10 @@ export async function call(path: string, init: RequestInit = {}): Promise<unknow
   throw new APIError(response.status, typeof said === "string" ? said : `The server answered ${response.status}.`);
 }
 
-function post(path: string, body: unknown, signal?: AbortSignal): Promise<unknown> {
+/** Sends JSON. */
+export function send(method: string, path: string, body: unknown, signal?: AbortSignal): Promise<unknown> {
   return call(path, {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal: signal ?? null,
+    method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal: signal ?? null,
   });
 }
 
@@ -108,11 +109,11 @@ export async function me(): Promise<Me> {
 }
 
 export async function login(name: string, password: string): Promise<void> {
-  await post("/api/login", { name, password });
+  await send("POST", "/api/login", { name, password });
 }
 
 export async function logout(): Promise<void> {
-  await post("/api/logout", {});
+  await send("POST", "/api/logout", {});
 }
 
 export async function sites(signal?: AbortSignal): Promise<Site[]> {
@@ -152,7 +153,7 @@ export function wireQuestion(q: Question): Record<string, unknown> {
 }
 
 export async function ask(q: Question, signal?: AbortSignal): Promise<Answer> {
-  const answer = (await post("/api/v2/query", wireQuestion(q), signal)) as WireAnswer;
+  const answer = (await send("POST", "/api/v2/query", wireQuestion(q), signal)) as WireAnswer;
   const warnings: Answer["warnings"] = {};
   for (const [metric, w] of Object.entries(answer.meta?.metric_warnings ?? {})) warnings[metric as Metric] = w.code;
   const rows = answer.results.map((r) => {

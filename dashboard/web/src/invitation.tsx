@@ -2,7 +2,7 @@
 // that no server or proxy on the way writes the token down.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { call } from "./api";
+import { send } from "./api";
 import { useTitle } from "./hooks";
 import { Logo } from "./icons";
 
@@ -13,10 +13,8 @@ export function invitationToken(): string {
   return location.hash.startsWith(mark) ? location.hash.slice(mark.length) : "";
 }
 
-function send(body: { token: string; password?: string }): Promise<{ user: string }> {
-  return call("/api/invitation", {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
-  }) as Promise<{ user: string }>;
+function follow(body: { token: string; password?: string }): Promise<{ user: string }> {
+  return send("POST", "/api/invitation", body) as Promise<{ user: string }>;
 }
 
 export function Invitation({ token, onDone }: { token: string; onDone: () => void }) {
@@ -31,7 +29,7 @@ export function Invitation({ token, onDone }: { token: string; onDone: () => voi
   };
 
   useEffect(() => {
-    send({ token }).then(
+    follow({ token }).then(
       (answer) => setUser(answer.user),
       (err: unknown) => setError((err as Error).message),
     );
@@ -44,7 +42,7 @@ export function Invitation({ token, onDone }: { token: string; onDone: () => voi
     setBusy(true);
     setError("");
     try {
-      await send({ token, password: String(form.get("password")) });
+      await follow({ token, password: String(form.get("password")) });
       done();
     } catch (err) {
       setError((err as Error).message);

@@ -1,6 +1,6 @@
 // What came with the events of a site: the values of one property, of all events or of that which is filtered on.
 
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { ask, properties } from "./api";
 import type { FilterKey } from "./filters";
 import * as fmt from "./format";
@@ -9,6 +9,7 @@ import { label, other } from "./labels";
 import { metrics, warningHelp } from "./metrics";
 import { Refusal } from "./parts";
 import type { Span } from "./period";
+import { PickedPanel } from "./picked";
 import { lastOther, OtherName } from "./row";
 import type { View } from "./url";
 
@@ -32,30 +33,17 @@ interface Props {
 /** The panel of properties; nothing where no event has any. */
 export function Properties({ site, view, span, tick }: Props) {
   const [picked, setPicked] = useState("");
-  const id = useId();
   const names = useAnswer(site, 0, (signal) => properties(site, signal)).data ?? [];
   const name = names.includes(picked) ? picked : names[0];
   if (name === undefined) return null;
   const counted = view.filters.every((f) => keys.includes(f.key));
   return (
-    <section class={`card panel properties ${counted ? "" : "off"}`} aria-labelledby={`${id}-title`} data-panel="properties">
-      <header class="panel-head">
-        <h2 id={`${id}-title`}>{names.length === 1 ? `Property: ${name}` : "Properties"}</h2>
-        {names.length > 1 && (
-          <label>
-            <span class="hidden">Property</span>
-            <select value={name} onChange={(e) => setPicked(e.currentTarget.value)}>
-              {names.map((n) => <option key={n} value={n}>{n}</option>)}
-            </select>
-          </label>
-        )}
-      </header>
-      <div class="panel-body">
-        {counted
-          ? <Values key={name} name={name} site={site} view={view} span={span} tick={tick} />
-          : <Refusal status={400} reason={uncounted} />}
-      </div>
-    </section>
+    <PickedPanel
+      panel="properties" title="Properties" one="Property" names={names} name={name} onPick={setPicked}
+      refusal={counted ? undefined : uncounted}
+    >
+      <Values key={name} name={name} site={site} view={view} span={span} tick={tick} />
+    </PickedPanel>
   );
 }
 

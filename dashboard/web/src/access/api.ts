@@ -1,6 +1,6 @@
 // What the server says of who may look at a site, to those who may say so (dashboard/guests.go).
 
-import { call } from "../api";
+import { call, send } from "../api";
 
 export type Role = "viewer" | "editor";
 
@@ -18,18 +18,16 @@ export interface Access {
   links: string[]; // the names of links with which anybody can look
 }
 
-function send(method: string, body: unknown): Promise<unknown> {
-  return call("/api/guests", { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
-}
+const at = "/api/guests";
 
 export async function access(site: string, signal: AbortSignal): Promise<Access> {
-  return (await call(`/api/guests?site=${encodeURIComponent(site)}`, { signal })) as Access;
+  return (await call(`${at}?site=${encodeURIComponent(site)}`, { signal })) as Access;
 }
 
 export async function invite(site: string, email: string, role: Role): Promise<Guest> {
-  return (await send("POST", { site, email, role })) as Guest;
+  return (await send("POST", at, { site, email, role })) as Guest;
 }
 
 export async function remove(site: string, email: string): Promise<void> {
-  await send("DELETE", { site, email });
+  await send("DELETE", at, { site, email });
 }
