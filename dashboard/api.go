@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
+	"turf/dashboard/access"
 	"turf/dashboard/stats"
 	"turf/schema"
 )
@@ -62,12 +64,7 @@ func (d *Dashboard) readsAll(w http.ResponseWriter, r *http.Request, q *stats.Qu
 
 // realtime answers with a bare number.
 func (d *Dashboard) realtime(w http.ResponseWriter, r *http.Request) (any, error) {
-	var missing error
-	domain := r.URL.Query().Get("site_id")
-	if domain == "" {
-		missing = &stats.InvalidError{Field: "site_id", Reason: "is required"}
-	}
-	site, err := d.reads(w, r, domain, missing)
+	site, err := d.readsNamed(w, r)
 	if err != nil {
 		return nil, err
 	}
@@ -83,9 +80,10 @@ func (d *Dashboard) me(_ http.ResponseWriter, r *http.Request) (any, error) {
 	return struct {
 		Open      bool   `json:"open,omitempty"`
 		User      string `json:"user,omitempty"`
+		Guest     bool   `json:"guest,omitempty"`  // of some sites
 		Shared    bool   `json:"shared,omitempty"` // by a link to one site
 		PlaceNote string `json:"place_note,omitempty"`
-	}{v.open, v.user, v.shared != 0, d.PlaceNote}, nil
+	}{v.open, v.user, v.guest, v.shared != 0, d.PlaceNote}, nil
 }
 
 // sites lists what the viewer may look at.
@@ -95,9 +93,12 @@ func (d *Dashboard) sites(_ http.ResponseWriter, r *http.Request) (any, error) {
 		return nil, err
 	}
 	type site struct {
-		Site     string `json:"site"`
-		Timezone string `json:"timezone"`
-		Goals    int    `json:"goals,omitempty"`
+		Site     string      `json:"site"`
+		Timezone string      `json:"timezone"`
+		Role     access.Role `json:"role,omitempty"` // of a guest
+		// Former are names that the site had, by which bookmarks go on to find it.
+		Former []string `json:"former_names,omitempty"`
+		Goals  int      `json:"goals,omitempty"`
 		// Funnels are the names of the site's funnels.
 		Funnels []string `json:"funnels,omitempty"`
 		// Segments are the names of the site's segments.
@@ -106,13 +107,21 @@ func (d *Dashboard) sites(_ http.ResponseWriter, r *http.Request) (any, error) {
 	}
 	sites := []site{}
 	for _, s := range d.Sites.List() {
-		if v.sees(s.ID) {
-			buttons := 0
-			if s.Settings != nil {
-				buttons = len(s.Settings.Buttons)
-			}
-			sites = append(sites, site{s.Domain, s.Timezone, len(s.Goals), funnelNames(&s), segmentNames(&s), buttons})
+		role, may, err := d.roleOf(v, s.ID)
+		if err != nil {
+			return nil, err
 		}
+		if !may {
+			continue
+		}
+		told := site{
+			Site: s.Domain, Timezone: s.Timezone, Role: role, Former: s.Former, Goals: len(s.Goals), Funnels: funnelNames(&s),
+			Segments: segmentNames(&s),
+		}
+		if s.Settings != nil {
+			told.Buttons = len(s.Settings.Buttons)
+		}
+		sites = append(sites, told)
 	}
 	return sites, nil
 }
@@ -141,9 +150,17 @@ func (d *Dashboard) login(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, &httpError{http.StatusBadRequest, `Send {"name": "…", "password": "…"}.`}
 	}
+	return d.signIn(w, r, in.Name, in.Password, d.Access.Login)
+}
+
+// signIn opens a session by login or an invitation, whose name or token is what is given, and gives the browser its cookie.
+func (d *Dashboard) signIn(
+	w http.ResponseWriter, r *http.Request, given, password string,
+	open func(ctx context.Context, given, password string, from netip.Addr) (string, access.Session, error),
+) (any, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), LoginTimeout)
 	defer cancel()
-	token, session, err := d.Access.Login(ctx, in.Name, in.Password, d.ClientAddr(r))
+	token, session, err := open(ctx, given, password, d.ClientAddr(r))
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil, &httpError{http.StatusServiceUnavailable, "Too many people sign in at once. Try again in a moment."}
 	}

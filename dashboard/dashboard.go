@@ -8,9 +8,13 @@
 //	POST /api/v1/reports/{funnel,retention,…}    a question of package reports, over people who consented; our own
 //	…    /api/v1/sites…                          Plausible's Sites API: sites and their goals, and our own segments
 //	GET  /api/openapi.yaml                       what of this programs may call
+//	GET  /api/counters.md                        what is kept, and what can be asked of it
 //	GET  /api/me, /api/sites                     for the page: who is looking, and at what there is to look
 //	GET  /api/combinations                       for the page: which dimensions can be asked for together
+//	GET  /api/properties                         for the page: the names of the properties of a site's events
 //	POST /api/login, /api/logout                 for the page
+//	…    /api/guests                             for the page: who may look at a site; to those who see all sites
+//	POST /api/invitation                         for the page: a guest who was invited chooses a password
 //	GET  /share/DOMAIN?auth=TOKEN                a link to one site for whoever has it
 //	GET  everything else                         the page of package web; not below /api/ and /js/
 //
@@ -18,8 +22,9 @@
 //
 // A request with a Bearer token is answered by that API key alone, from anywhere, also from pages of other origins
 // (CORS, as Plausible's). A request without one is the page's: it needs the cookie of a session, and must not come
-// from another origin. Whoever opened a link to a site sees that site, and can do no more than look. The Sites API is answered
-// to keys of the scope sites, and to nobody else. With Config.Open, requests of this very machine need no cookie: those
+// from another origin. Whoever opened a link to a site sees that site, and can do no more than look. A guest sees the sites to which
+// he was invited, and as an editor also what changes them. The Sites API is answered to keys of the scope sites; what it tells of
+// sites, goals, segments and properties also to keys that read. With Config.Open, requests of this very machine need no cookie: those
 // from a loopback address,
 // under a loopback name (a page that has its own name point to this machine is not let in), and that no proxy passed
 // on.
@@ -46,7 +51,8 @@ import (
 	"turf/schema"
 )
 
-// Config has what a Dashboard needs. All but Reports, Provision, Open, ClientAddr, PlaceNote and Log is required.
+// Config has what a Dashboard needs. All but Reports, Provision, Open, ClientAddr, PlaceNote, RetentionDays and Log is
+// required.
 type Config struct {
 	// Sites are the sites of the installation; List is in the order in which they are shown.
 	Sites interface {
@@ -69,6 +75,8 @@ type Config struct {
 	// PlaceNote says where the places come from and how old that is, as the licence of the database asks. Empty:
 	// nothing.
 	PlaceNote string
+	// RetentionDays is for how many days counters are kept; 0 is for ever.
+	RetentionDays int
 	// Log takes what went wrong inside. nil: slog.Default().
 	Log *slog.Logger
 }
@@ -108,6 +116,7 @@ func (d *Dashboard) Register(e *echo.Echo) {
 	d.route(e, http.MethodGet, "/api/me", d.me)
 	d.route(e, http.MethodGet, "/api/sites", d.sites)
 	d.route(e, http.MethodGet, "/api/combinations", d.combinations)
+	d.route(e, http.MethodGet, pagePropertiesPath, d.properties)
 	d.route(e, http.MethodPost, "/api/login", d.login)
 	d.route(e, http.MethodPost, "/api/logout", d.logout)
 	d.registerV1(e)
@@ -115,8 +124,11 @@ func (d *Dashboard) Register(e *echo.Echo) {
 	d.registerButtons(e)
 	d.registerReports(e)
 	d.registerSites(e)
+	d.registerGuests(e)
 	e.GET(sharePrefix+":site", d.share)
 	d.registerOpenAPI(e)
+	e.GET(countersPath, d.counters)
+	e.OPTIONS(countersPath, preflight)
 	e.OPTIONS(queryPath, preflight)
 	e.OPTIONS(realtimePath, preflight)
 	e.Any("/", d.other)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -61,7 +62,8 @@ func TestGrammar(t *testing.T) {
 		statuses[a.ask(t, path, body, i%4 == 0)]++
 	}
 	t.Logf("%d questions by status: %v; %d statements, the longest took %v", questions, statuses, a.watch.statements, a.watch.longest)
-	if statuses[200] < questions/5 || statuses[400] < questions/5 || statuses[401] == 0 {
+	few := statuses[200] < questions/5 || statuses[400] < questions/5
+	if few || !testing.Short() && statuses[401] == 0 { // one in a hundred is 401: of few questions it can be none
 		t.Errorf("the grammar makes too few of some kind: %v", statuses)
 	}
 }
@@ -287,8 +289,9 @@ type watch struct {
 
 var (
 	fromTable = regexp.MustCompile(`\bFROM\s+(\w+)`)
-	ofSite    = regexp.MustCompile(`FROM counts\s+WHERE site_id (= \{site:UInt32\}|IN \(\{site:UInt32\}(, \{site1:UInt32\})*\)) AND `)
-	ofSums    = regexp.MustCompile(`\b(sum|sumMap|count|min|max)\(`)
+	// The sites are numbers, or the one is a parameter.
+	ofSite = regexp.MustCompile(`FROM counts\s+(?:PRE)?WHERE site_id (?:= (\{site:UInt32\}|\d+)|IN \((\d+(?:, \d+)*)\)) AND `)
+	ofSums = regexp.MustCompile(`\b(sum|sumMap|count|min|max)\(`)
 )
 
 func (w *watch) Select(ctx context.Context, query string, params map[string]string) ([][]any, error) {
@@ -313,18 +316,23 @@ func (w *watch) Select(ctx context.Context, query string, params map[string]stri
 
 // checkStatement says what is wrong with a statement: it reads sums, of the counters of the site, and nothing else.
 func checkStatement(query string, params map[string]string, onlyOne bool) error {
-	tables := fromTable.FindAllStringSubmatch(query, -1)
+	tables, sites := fromTable.FindAllStringSubmatch(query, -1), ofSite.FindAllStringSubmatch(query, -1)
 	switch {
-	case len(tables) == 0 || len(ofSite.FindAllString(query, -1)) != len(tables):
+	case len(tables) == 0 || len(sites) != len(tables):
 		return errors.New("not everything is of one site")
 	case !ofSums.MatchString(query):
 		return errors.New("it is not summed")
-	case onlyOne && (params["site"] != "1" || params["site1"] != ""):
+	case onlyOne && slices.ContainsFunc(sites, func(m []string) bool { return isOther(m[1]+m[2], params) }):
 		return errors.New("it is of another site")
 	case strings.Contains(query, markOfOne):
 		return errors.New("what was asked is in the text")
 	}
 	return nil
+}
+
+// isOther reports whether what a statement names is not the first site alone.
+func isOther(sites string, params map[string]string) bool {
+	return sites != "1" && (sites != "{site:UInt32}" || params["site"] != "1")
 }
 
 func (w *watch) allow(onlyOne bool) {

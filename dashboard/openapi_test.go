@@ -55,7 +55,10 @@ func TestOpenAPIRoutes(t *testing.T) {
 	d.Register(e)
 	refused := regexp.MustCompile(`^(CONNECT|HEAD|OPTIONS|PATCH|PROPFIND|REPORT|TRACE|echo_route_any) `)
 	param := regexp.MustCompile(`:(\w+)`)
-	pages := []string{"/api/me", "/api/sites", "/api/combinations", "/api/login", "/api/logout", "/share/:site", "/", "/*"} // the page's own
+	pages := []string{ // the page's own
+		"/api/me", "/api/sites", "/api/combinations", pagePropertiesPath, "/api/login", "/api/logout", pageGuestsPath, invitationPath,
+		"/share/:site", "/", "/*",
+	}
 	for _, r := range e.Routes() {
 		name := r.Method + " " + r.Path
 		if refused.MatchString(name) || slices.Contains(pages, r.Path) {

@@ -7,9 +7,9 @@ import (
 	"turf/schema"
 )
 
-// MayManage reports whether a request comes from somebody who may change a site: with a key of the scope sites, or from the
-// page of somebody who signed in. A link to a site is for looking only. A request without a key must not come from a page of
-// another origin, also where it only reads: the answer may be one that any page can read.
+// MayManage reports whether a request comes from somebody who may change a site: with a key of the scope sites, or from the page of
+// somebody who signed in and sees all sites, or is this one's guest as an editor. A link to a site is for looking only. A request
+// without a key must not come from a page of another origin, also where it only reads: the answer may be one that any page can read.
 func (d *Dashboard) MayManage(r *http.Request, site schema.SiteID) bool {
 	if key, ok := bearer(r); ok {
 		only, err := d.Access.CheckSitesKey(key)
@@ -21,5 +21,9 @@ func (d *Dashboard) MayManage(r *http.Request, site schema.SiteID) bool {
 		return false
 	}
 	v, err := d.viewer(r)
-	return err == nil && (v.open || v.user != "")
+	if err != nil {
+		return false
+	}
+	role, may, err := d.roleOf(v, site)
+	return err == nil && may && (v.ownsAll() || role == access.RoleEditor)
 }

@@ -1,15 +1,11 @@
 package dashboard
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
-	"mime"
-	"mime/multipart"
 	"net/http"
 	"net/url"
 	"slices"
@@ -34,6 +30,8 @@ const (
 	customPropPath  = customPropsPath + "/:property"
 	sharesPath      = sitesPath + "/shared-links"
 	teamsPath       = sitesPath + "/teams"
+	guestsPath      = sitesPath + "/guests"
+	guestPath       = guestsPath + "/:email"
 )
 
 // Limits of the Sites API.
@@ -55,9 +53,12 @@ type Provision interface {
 type provisioning struct {
 	ctx    context.Context
 	r      *http.Request
-	only   schema.SiteID     // the only site that the key may change, or access.AllSites
-	fields map[string]string // of the body and the address
+	only   schema.SiteID     // the only site that the key is for, or access.AllSites
+	fields map[string]string // of the body and the address; what is in an object of the body as "object.field"
 }
+
+// readsSites are the lists and the site that a key may also read that only reads. Who has access, and by which links, it may not.
+var readsSites = []string{sitesPath, sitePath, goalsPath, segmentsPath, customPropsPath, teamsPath}
 
 func (d *Dashboard) registerSites(e *echo.Echo) {
 	for path, methods := range map[string]map[string]func(*provisioning) (any, error){
@@ -71,6 +72,8 @@ func (d *Dashboard) registerSites(e *echo.Echo) {
 		customPropPath:  {http.MethodDelete: d.deleteProp},
 		sharesPath:      {http.MethodGet: d.listShares, http.MethodPut: d.putShare, http.MethodDelete: d.deleteShare},
 		teamsPath:       {http.MethodGet: d.listTeams},
+		guestsPath:      {http.MethodGet: d.listGuests, http.MethodPut: d.putGuest},
+		guestPath:       {http.MethodDelete: d.deleteGuest},
 	} {
 		var allowed []string
 		for method := range methods {
@@ -83,8 +86,9 @@ func (d *Dashboard) registerSites(e *echo.Echo) {
 			return d.answer(c, nil, &httpError{http.StatusMethodNotAllowed, "Only " + allow + " is answered here."})
 		})
 		for method, do := range methods {
+			reads := method == http.MethodGet && slices.Contains(readsSites, path)
 			e.Add(method, path, func(c echo.Context) error {
-				p, cancel, err := d.provisioning(c)
+				p, cancel, err := d.provisioning(c, reads)
 				if err != nil {
 					return d.answer(c, nil, err)
 				}
@@ -101,11 +105,14 @@ func mistake(err error) error {
 	if invalid := new(schema.InvalidError); errors.As(err, &invalid) {
 		return &httpError{http.StatusBadRequest, invalid.Error()}
 	}
+	if invalid := new(access.InvalidGuestError); errors.As(err, &invalid) {
+		return &httpError{http.StatusBadRequest, invalid.Error()}
+	}
 	return err
 }
 
-// provisioning checks the key and reads the fields.
-func (d *Dashboard) provisioning(c echo.Context) (*provisioning, context.CancelFunc, error) {
+// provisioning checks the key and reads the fields. reads: a key that only reads will do.
+func (d *Dashboard) provisioning(c echo.Context, reads bool) (*provisioning, context.CancelFunc, error) {
 	r := c.Request()
 	key, ok := bearer(r)
 	if !ok {
@@ -114,6 +121,9 @@ func (d *Dashboard) provisioning(c echo.Context) (*provisioning, context.CancelF
 		}
 	}
 	only, err := d.Access.CheckSitesKey(key)
+	if reads && errors.Is(err, access.ErrInvalidKey) {
+		only, err = d.Access.CheckReadingKey(key)
+	}
 	if errors.Is(err, access.ErrInvalidKey) {
 		return nil, nil, &httpError{http.StatusUnauthorized, "Invalid API key. The Sites API needs one of the scope sites."}
 	}
@@ -138,62 +148,6 @@ func (d *Dashboard) provisioning(c echo.Context) (*provisioning, context.CancelF
 	return &provisioning{ctx, r, only, fields}, cancel, nil
 }
 
-// readFields reads what was sent: as JSON, as a form, as a form in parts, or in the address.
-func readFields(w http.ResponseWriter, r *http.Request) (map[string]string, error) {
-	fields := map[string]string{}
-	take := func(values url.Values) {
-		for name := range values {
-			fields[name] = values.Get(name)
-		}
-	}
-	take(r.URL.Query())
-	body, err := readBody(w, r, MaxSitesBytes)
-	if err != nil {
-		return nil, err
-	}
-	unread := &httpError{http.StatusBadRequest, "What was sent is neither JSON nor a form."}
-	kind, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	switch body = bytes.TrimSpace(body); {
-	case len(body) == 0:
-	case kind == "multipart/form-data":
-		form, err := multipart.NewReader(bytes.NewReader(body), params["boundary"]).ReadForm(MaxSitesBytes)
-		if err != nil {
-			return nil, unread
-		}
-		take(form.Value)
-		return fields, form.RemoveAll()
-	case body[0] == '{':
-		var object map[string]any
-		d := json.NewDecoder(bytes.NewReader(body))
-		d.UseNumber()
-		if err := d.Decode(&object); err != nil {
-			return nil, unread
-		}
-		if _, err := d.Token(); err != io.EOF {
-			return nil, unread
-		}
-		for name, v := range object {
-			switch v.(type) {
-			case string, json.Number, bool:
-				fields[name] = fmt.Sprint(v)
-			case []any: // such as filters
-				text, err := json.Marshal(v)
-				if err != nil {
-					return nil, unread
-				}
-				fields[name] = string(text)
-			}
-		}
-	default:
-		values, err := url.ParseQuery(string(body))
-		if err != nil {
-			return nil, unread
-		}
-		take(values)
-	}
-	return fields, nil
-}
-
 // site is the site of the request, which the key may change.
 func (d *Dashboard) site(p *provisioning) (schema.Site, error) {
 	domain := p.fields["site_id"]
@@ -212,6 +166,14 @@ type siteAnswer struct {
 	Domain     string    `json:"domain"`
 	Timezone   string    `json:"timezone"`
 	Properties *[]string `json:"custom_properties,omitempty"`
+
+	Script map[string]any `json:"tracker_script_configuration,omitempty"`
+}
+
+// tellSite is all that is told of one site.
+func (d *Dashboard) tellSite(ctx context.Context, site *schema.Site) (any, error) {
+	props, err := d.Stats.Properties(ctx, site)
+	return siteAnswer{site.Domain, site.Timezone, &props, scriptAnswer(site)}, err
 }
 
 // pageMeta says where in a list a page lies: Plausible's form.
@@ -255,7 +217,11 @@ func page[T any](p *provisioning, all []T, name func(*T) string) ([]T, pageMeta,
 
 func (d *Dashboard) listSites(p *provisioning) (any, error) {
 	var all []siteAnswer
+	team := p.fields["team_id"]
 	for _, s := range d.Sites.List() {
+		if team != "" && team != theTeam.ID {
+			break // of a team that there is not
+		}
 		if p.only == access.AllSites || p.only == s.ID {
 			all = append(all, siteAnswer{Domain: s.Domain, Timezone: s.Timezone})
 		}
@@ -268,9 +234,12 @@ func (d *Dashboard) createSite(p *provisioning) (any, error) {
 	if p.only != access.AllSites {
 		return nil, &httpError{http.StatusForbidden, "This key is for one site and cannot add others."}
 	}
-	domain, err := schema.CleanDomain(p.fields["domain"])
+	if team := p.fields["team_id"]; team != "" && team != theTeam.ID {
+		return nil, &httpError{http.StatusForbidden, "There is no such team here to add a site to."}
+	}
+	domain, err := d.freeDomain(p.fields["domain"])
 	if err != nil {
-		return nil, &stats.InvalidError{Field: "domain", Reason: err.Error()}
+		return nil, err
 	}
 	zone := p.fields["timezone"]
 	if zone == "" {
@@ -279,11 +248,30 @@ func (d *Dashboard) createSite(p *provisioning) (any, error) {
 	if _, err := schema.LoadLocation(zone); err != nil {
 		return nil, &stats.InvalidError{Field: "timezone", Reason: err.Error()}
 	}
-	if _, ok := d.Sites.ByDomain(domain); ok {
-		return nil, &stats.InvalidError{Field: "domain", Reason: "has already been taken"}
+	script, _, err := p.readScript()
+	if err != nil {
+		return nil, err
 	}
 	site, err := d.Provision.Add(p.ctx, domain, zone)
-	return siteAnswer{site.Domain, site.Timezone, &[]string{}}, err
+	if err == nil && len(script) > 0 {
+		site, err = d.Provision.Set(p.ctx, domain, func(s *schema.Site) error {
+			setScript(s, script)
+			return nil
+		})
+	}
+	return siteAnswer{site.Domain, site.Timezone, &[]string{}, scriptAnswer(&site)}, err
+}
+
+// freeDomain is the name that a site shall have. One that another site had before is free.
+func (d *Dashboard) freeDomain(text string) (string, error) {
+	domain, err := schema.CleanDomain(text)
+	if err != nil {
+		return "", &stats.InvalidError{Field: "domain", Reason: err.Error()}
+	}
+	if site, ok := d.Sites.ByDomain(domain); ok && site.Domain == domain {
+		return "", &stats.InvalidError{Field: "domain", Reason: "has already been taken"}
+	}
+	return domain, nil
 }
 
 func (d *Dashboard) readSite(p *provisioning) (any, error) {
@@ -291,24 +279,48 @@ func (d *Dashboard) readSite(p *provisioning) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	props, err := d.Stats.Properties(p.ctx, &site)
-	return siteAnswer{site.Domain, site.Timezone, &props}, err
+	return d.tellSite(p.ctx, &site)
 }
 
-// updateSite changes nothing: a site's name and time zone are for ever. What is as it was is no change.
+// updateSite changes a site's name, and what its script does, or neither. Its time zone is for ever. What is as it was is no change.
 func (d *Dashboard) updateSite(p *provisioning) (any, error) {
 	site, err := d.site(p)
 	if err != nil {
 		return nil, err
 	}
-	if domain, ok := p.fields["domain"]; ok && domain != site.Domain {
-		return nil, &stats.InvalidError{Field: "domain", Reason: "a site keeps its name. Add one of the new name"}
+	script, changesScript, err := p.readScript()
+	if err != nil {
+		return nil, err
 	}
-	if zone, ok := p.fields["timezone"]; ok && zone != site.Timezone {
+	domain, renames := p.fields["domain"]
+	zone, rezones := p.fields["timezone"]
+	switch {
+	case rezones && zone != site.Timezone:
 		return nil, &stats.InvalidError{Field: "timezone", Reason: "what was counted lies in the days of " + site.Timezone +
 			" and cannot be moved. Add a site of another name"}
+	case !renames && !changesScript && !rezones:
+		return nil, &httpError{http.StatusBadRequest, "Nothing to change: send domain or " + scriptField + "."}
+	case domain == site.Domain:
+		renames = false
 	}
-	return d.readSite(p)
+	if renames {
+		if domain, err = d.freeDomain(domain); err != nil {
+			return nil, err
+		}
+	}
+	if renames || len(script) > 0 {
+		site, err = d.Provision.Set(p.ctx, site.Domain, func(s *schema.Site) error {
+			setScript(s, script)
+			if renames {
+				s.Domain = domain
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return d.tellSite(p.ctx, &site)
 }
 
 // deleted is the answer where something is gone.
@@ -333,7 +345,9 @@ type goalAnswer struct {
 	Scroll int               `json:"scroll_threshold"`
 	Props  map[string]string `json:"custom_props"`
 	Since  *time.Time        `json:"counted_since,omitempty"` // our own; missing where it is always counted
-	Domain string            `json:"domain,omitempty"`
+
+	Currency string `json:"currency,omitempty"` // of the amounts that are added up; our own
+	Domain   string `json:"domain,omitempty"`
 }
 
 func tellGoal(g *schema.Goal) goalAnswer {
@@ -341,6 +355,7 @@ func tellGoal(g *schema.Goal) goalAnswer {
 	io.WriteString(id, g.Key()) //nolint:errcheck // it never fails
 	a := goalAnswer{
 		ID: strconv.FormatUint(id.Sum64(), 10), Name: g.Name, Type: "event", Event: &g.Event, Scroll: -1, Props: map[string]string{},
+		Currency: g.Currency,
 	}
 	if g.Page != "" {
 		a.Type, a.Event, a.Page = "page", nil, &g.Page
@@ -370,7 +385,14 @@ func (d *Dashboard) listGoals(p *provisioning) (any, error) {
 
 // readGoal reads the goal that is to be there.
 func (p *provisioning) readGoal() (schema.Goal, error) {
-	g := schema.Goal{Name: p.fields["display_name"]}
+	g := schema.Goal{Name: p.fields["display_name"], Currency: p.fields["currency"]}
+	for name, value := range p.fields {
+		// To count such a goal without what it asks for would be a wrong number.
+		if prop, asks := strings.CutPrefix(name, "custom_props."); asks && prop != "" || name == "custom_props" && value != "" {
+			return g, &stats.InvalidError{Field: "custom_props", Reason: "goals are not counted by a property. Declare a segment, or ask for " +
+				"the event by event:props"}
+		}
+	}
 	switch p.fields["goal_type"] {
 	case "event":
 		if g.Event = p.fields["event_name"]; g.Event == "" {

@@ -58,9 +58,18 @@ func (d *Dashboard) deleteProp(p *provisioning) (any, error) {
 	}
 }
 
-// listTeams: there are none here.
+// team is a team on the wire.
+type team struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	Available bool   `json:"api_available"`
+}
+
+// theTeam is the only one: whoever sees all sites of the installation. So what asks for teams and then for their sites finds them.
+var theTeam = team{ID: "00000000-0000-4000-8000-000000000001", Name: "All sites", Available: true}
+
 func (d *Dashboard) listTeams(p *provisioning) (any, error) {
-	teams, meta, err := page(p, []property{}, func(p *property) string { return p.Name })
+	teams, meta, err := page(p, []team{theTeam}, func(t *team) string { return t.ID })
 	return map[string]any{"teams": teams, "meta": meta}, err
 }
 
@@ -98,12 +107,16 @@ func (d *Dashboard) putShare(p *provisioning) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	scheme := "http://"
-	if isSecure(p.r) {
-		scheme = "https://"
-	}
-	address := scheme + p.r.Host + sharePrefix + url.PathEscape(site.Domain) + "?auth=" + token
+	address := origin(p.r) + sharePrefix + url.PathEscape(site.Domain) + "?auth=" + token
 	return map[string]string{"name": share.Name, "url": address}, nil
+}
+
+// origin is the address of this server as whoever asks knows it.
+func origin(r *http.Request) string {
+	if isSecure(r) {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
 }
 
 func (d *Dashboard) deleteShare(p *provisioning) (any, error) {

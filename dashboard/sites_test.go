@@ -25,7 +25,18 @@ func sitesScenarios() []scenario {
 	}
 	return []scenario{
 		{name: "no key", request: "GET /api/v1/sites", status: 401, want: []string{"Missing API key"}},
-		{name: "a key that reads", request: "GET /api/v1/sites", headers: key("all"), status: 401, want: []string{"scope sites"}},
+		{name: "a key that reads", request: "GET /api/v1/sites", headers: key("all"), status: 200, want: []string{`"sites":[{"domain":"example.com"`, `"domain":"other.example"`}},
+		{name: "a key that reads one", request: "GET /api/v1/sites", headers: key("one"), status: 200, want: []string{`"sites":[{"domain":"example.com"`}, not: []string{"other.example"}},
+		{name: "a key that reads no other", request: "GET /api/v1/sites/other.example", headers: key("one"), status: 404},
+		{
+			name: "a key that reads does not change", request: "PUT /api/v1/sites/example.com", headers: key("all"), body: "domain=x.example",
+			status: 401, want: []string{"scope sites"},
+		},
+		{
+			name: "a key that reads does not see links", request: "GET /api/v1/sites/shared-links?site_id=example.com", headers: key("all"),
+			status: 401,
+		},
+		{name: "a key that is revoked", request: "GET /api/v1/sites", headers: key("revoked"), status: 401},
 		{name: "a session", request: "GET /api/v1/sites", as: "ada", status: 401},
 		{
 			name: "a key that changes sites does not read", request: "POST " + queryPath, headers: key("sites"),
@@ -59,7 +70,7 @@ func sitesScenarios() []scenario {
 		{
 			name: "create", request: "POST /api/v1/sites", headers: json, status: 200,
 			body: `{"domain":"https://www.New.example/","timezone":"Europe/London","tracker_script_configuration":{"hash_based_routing":true}}`,
-			want: []string{`{"domain":"new.example","timezone":"Europe/London","custom_properties":[]}`},
+			want: []string{`{"domain":"new.example","timezone":"Europe/London","custom_properties":[],"tracker_script_configuration":{`, `"hash_based_routing":true`},
 		},
 		{
 			name: "again", request: "POST /api/v1/sites", headers: form, body: "domain=new.example", status: 400,
@@ -72,12 +83,13 @@ func sitesScenarios() []scenario {
 		},
 		{name: "no JSON", request: "POST /api/v1/sites", headers: json, body: `{"domain":`, status: 400, want: []string{"neither JSON nor a form"}},
 		{name: "too long", request: "POST /api/v1/sites", headers: json, body: strings.Repeat(" ", MaxSitesBytes+1), status: 413},
+		{name: "other letters", request: "POST /api/v1/sites", headers: json, body: `{"domain":"до.101домен.рф/pages"}`, status: 200, want: []string{`"domain":"до.101домен.рф/pages"`, `"id":null`}},
+		{name: "not so", request: "POST /api/v1/sites", headers: json, body: `{"domain":"h&llo.example"}`, status: 400, want: []string{"domain: "}},
+		{name: "nor so", request: "POST /api/v1/sites", headers: json, body: `{"domain":"quero:café.example"}`, status: 400, want: []string{"domain: "}},
 		{name: "not with a key for one", request: "POST /api/v1/sites", headers: key("site"), body: "domain=a.example", status: 403},
 		{name: "below a path", request: "POST /api/v1/sites", headers: parts, body: part("domain", "new.example/blog"), status: 200},
 		{name: "read one below a path", request: "GET /api/v1/sites/new.example%2Fblog", headers: key("sites"), status: 200, want: []string{`"domain":"new.example/blog"`}},
 		{name: "not its own", request: "GET /api/v1/sites/new.example", headers: key("site"), status: 404, want: []string{"could not be found"}},
-		{name: "rename", request: "PUT /api/v1/sites/new.example", headers: json, body: `{"domain":"b.example"}`, status: 400, want: []string{"keeps its name"}},
-		{name: "no change", request: "PUT /api/v1/sites/new.example", headers: json, body: `{"domain":"new.example"}`, status: 200, want: []string{`"domain":"new.example"`}},
 		{
 			name: "other method", request: "POST /api/v1/sites/new.example", headers: key("sites"), status: 405,
 			want: []string{"Allow: DELETE, GET, PUT"},
@@ -106,6 +118,20 @@ func sitesScenarios() []scenario {
 			name: "wrong goal", request: "PUT /api/v1/sites/goals", headers: json, status: 400,
 			body: `{"site_id":"new.example","goal_type":"page","page_path":"blog"}`, want: []string{"begins with /"},
 		},
+		{
+			name: "goal with a property", request: "PUT /api/v1/sites/goals", headers: json, status: 400,
+			body: `{"site_id":"new.example","goal_type":"event","event_name":"Buy","custom_props":{"plan":"pro"}}`, want: []string{"custom_props: goals are not counted by"},
+		},
+		{
+			name: "the same in a form", request: "PUT /api/v1/sites/goals",
+			headers: form, body: "site_id=new.example&goal_type=event&event_name=Buy&custom_props[plan]=pro",
+			status: 400, want: []string{"custom_props: "},
+		},
+		{
+			name: "goal with amounts", request: "PUT /api/v1/sites/goals", headers: json, status: 200,
+			body: `{"site_id":"new.example","goal_type":"event","event_name":"Buy","custom_props":{},"currency":"EUR"}`, want: []string{`"display_name":"Buy"`, `"currency":"EUR"`},
+		},
+		{name: "goal with no currency", request: "PUT /api/v1/sites/goals", headers: json, body: `{"site_id":"new.example","goal_type":"event","event_name":"Buy2","currency":"euro"}`, status: 400, want: []string{"currency"}},
 		{name: "no goal", request: "PUT /api/v1/sites/goals", headers: json, body: `{"site_id":"new.example","goal_type":"wish"}`, status: 400, want: []string{"goal_type: it is event or page"}},
 		{name: "no site", request: "GET /api/v1/sites/goals", headers: key("sites"), status: 400, want: []string{"site_id: is required"}},
 		{name: "unknown goal", request: "DELETE /api/v1/sites/goals/7", headers: json, body: `{"site_id":"new.example"}`, status: 404, want: []string{"Goal could not be found"}},
@@ -151,7 +177,7 @@ func sitesScenarios() []scenario {
 			body: "site_id=new.example&name=x",
 		},
 		{name: "unknown segment", request: "DELETE /api/v1/sites/segments/7", headers: json, body: `{"site_id":"new.example"}`, status: 404, want: []string{"Segment could not be found"}},
-		{name: "no key for segments", request: "GET /api/v1/sites/segments?site_id=new.example", headers: key("all"), status: 401},
+		{name: "segments, with a key that reads", request: "GET /api/v1/sites/segments?site_id=new.example", headers: key("all"), status: 200},
 
 		{name: "property", request: "PUT /api/v1/sites/custom-props", headers: json, body: `{"site_id":"new.example","property":"plan"}`, status: 200, want: []string{`{"created":true}`}},
 		{name: "properties", request: "GET /api/v1/sites/custom-props?site_id=new.example", headers: key("sites"), status: 200, want: []string{`"custom_properties":[]`}},
@@ -159,10 +185,36 @@ func sitesScenarios() []scenario {
 			name: "no property", request: "DELETE /api/v1/sites/custom-props/plan?site_id=new.example",
 			headers: key("sites"), status: 400, want: []string{"none can be taken away"},
 		},
-		{name: "teams", request: "GET /api/v1/sites/teams", headers: key("sites"), status: 200, want: []string{`"teams":[]`}},
+		{
+			name: "teams", request: "GET /api/v1/sites/teams", headers: key("sites"), status: 200,
+			want: []string{`"meta":{"after":null,"before":null,"limit":100},"teams":[{"id":"00000000-0000-4000-8000-000000000001","name":"All sites","api_available":true}]`},
+		},
+		{
+			name: "sites of the team", request: "GET /api/v1/sites?team_id=00000000-0000-4000-8000-000000000001", headers: key("sites"),
+			status: 200, want: []string{"example.com"},
+		},
+		{name: "sites of another team", request: "GET /api/v1/sites?team_id=7", headers: key("sites"), status: 200, want: []string{`"sites":[]`}},
+		{name: "create in another team", request: "POST /api/v1/sites", headers: form, body: "domain=t.example&team_id=7", status: 403},
+
+		{name: "nothing to change", request: "PUT /api/v1/sites/new.example", headers: json, body: `{"foo":"bar"}`, status: 400, want: []string{"send domain or tracker_script_configuration"}},
+		{name: "no change", request: "PUT /api/v1/sites/new.example", headers: json, body: `{"domain":"new.example"}`, status: 200, want: []string{`"domain":"new.example"`}},
+		{name: "another zone", request: "PUT /api/v1/sites/new.example", headers: json, body: `{"timezone":"UTC"}`, status: 400, want: []string{"timezone: what was counted lies in the days of Europe/London"}},
+		{name: "a name that is taken", request: "PUT /api/v1/sites/new.example", headers: json, body: `{"domain":"example.com"}`, status: 400, want: []string{"domain: has already been taken"}},
+		{name: "no name", request: "PUT /api/v1/sites/new.example", headers: json, body: `{"domain":""}`, status: 400, want: []string{"domain: "}},
+		{name: "rename another's", request: "PUT /api/v1/sites/new.example", headers: key("site"), body: "domain=b.example", status: 404},
+		{
+			name: "rename", request: "PUT /api/v1/sites/new.example", headers: parts, body: part("domain", "newer.example"), status: 200,
+			want: []string{`{"domain":"newer.example","timezone":"Europe/London"`, `"id":"pa-newer.example"`, `"hash_based_routing":true`},
+		},
+		{name: "by its old name", request: "GET /api/v1/sites/new.example", headers: key("sites"), status: 200, want: []string{`{"domain":"newer.example"`}},
+		{name: "its goals, by its old name", request: "GET /api/v1/sites/goals?site_id=new.example", headers: key("sites"), status: 200, want: []string{`"Signup"`}},
+		{name: "its old name is free", request: "POST /api/v1/sites", headers: form, body: "domain=new.example", status: 200, want: []string{`{"domain":"new.example","timezone":"UTC"`}},
+		{name: "and then another's", request: "GET /api/v1/sites/goals?site_id=new.example", headers: key("sites"), status: 200, not: []string{`"Signup"`}},
 
 		{name: "remove", request: "DELETE /api/v1/sites/new.example", headers: key("sites"), status: 200, want: []string{`{"deleted":true}`}},
-		{name: "removed", request: "GET /api/v1/sites/new.example", headers: key("sites"), status: 404},
+		{name: "removed", request: "DELETE /api/v1/sites/nobody.example", headers: key("sites"), status: 404},
+		{name: "remove by an old name", request: "DELETE /api/v1/sites/new.example", headers: key("sites"), status: 200},
+		{name: "all removed", request: "GET /api/v1/sites/newer.example", headers: key("sites"), status: 404},
 	}
 }
 
@@ -185,7 +237,7 @@ func TestSitesAPIDeletesAGoal(t *testing.T) {
 		},
 		{
 			name: "properties", request: "GET /api/v1/sites/other.example", headers: key("sites"), status: 200,
-			want: []string{`{"domain":"other.example","timezone":"UTC","custom_properties":["member"]}`},
+			want: []string{`{"domain":"other.example","timezone":"UTC","custom_properties":["member"],"tracker_script_configuration":{`},
 		},
 	})
 }

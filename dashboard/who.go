@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"turf/dashboard/access"
+	"turf/dashboard/stats"
 	"turf/schema"
 )
 
@@ -19,11 +20,20 @@ import (
 type viewer struct {
 	open   bool          // nobody was asked
 	user   string        // who signed in
+	guest  bool          // the user sees only the sites of which he is a guest
 	shared schema.SiteID // the only site of whoever came by a link; 0 for all others
 }
 
-// sees reports whether the viewer may look at a site.
-func (v viewer) sees(site schema.SiteID) bool { return v.shared == 0 || v.shared == site }
+// ownsAll reports whether the viewer may do everything with all sites.
+func (v viewer) ownsAll() bool { return v.open || v.user != "" && !v.guest }
+
+// roleOf reports whether the viewer may look at a site, and as what a guest may; "" for all others.
+func (d *Dashboard) roleOf(v viewer, site schema.SiteID) (access.Role, bool, error) {
+	if v.guest {
+		return d.Access.GuestRole(v.user, site)
+	}
+	return "", v.shared == 0 || v.shared == site, nil
+}
 
 var (
 	errNobody = &httpError{
@@ -45,7 +55,7 @@ func (d *Dashboard) viewer(r *http.Request) (viewer, error) {
 		return viewer{}, err
 	}
 	if ok {
-		return viewer{user: session.User}, nil
+		return viewer{user: session.User, guest: session.Guest}, nil
 	}
 	share, ok, err := d.Access.Share(shareToken(r))
 	if err != nil {
@@ -114,6 +124,16 @@ func (d *Dashboard) reads(w http.ResponseWriter, r *http.Request, domain string,
 	return site, err
 }
 
+// readsNamed is reads for the site that the address names as site_id.
+func (d *Dashboard) readsNamed(w http.ResponseWriter, r *http.Request) (schema.Site, error) {
+	var missing error
+	domain := r.URL.Query().Get("site_id")
+	if domain == "" {
+		missing = &stats.InvalidError{Field: "site_id", Reason: "is required"}
+	}
+	return d.reads(w, r, domain, missing)
+}
+
 // reader is reads that also tells who asks; the zero viewer is somebody with a key.
 func (d *Dashboard) reader(
 	w http.ResponseWriter, r *http.Request, domain string, broken error,
@@ -130,7 +150,11 @@ func (d *Dashboard) reader(
 	if broken != nil {
 		return schema.Site{}, v, broken
 	}
-	if !known || !v.sees(site.ID) {
+	_, may, err := d.roleOf(v, site.ID)
+	if err != nil {
+		return schema.Site{}, v, err
+	}
+	if !known || !may {
 		return schema.Site{}, v, &httpError{http.StatusNotFound, "There is no site " + domain + " here."}
 	}
 	return site, v, nil

@@ -32,6 +32,8 @@ type world struct {
 	url      string
 	records  *clickhouse.Records
 	access   *access.Access
+	sites    *clickhouse.Sites
+	engine   *stats.Engine
 	clock    atomic.Int64 // Unix seconds
 	log      strings.Builder
 	sitesKey string // changes all sites
@@ -66,12 +68,13 @@ func newWorld(t testing.TB, change func(*Config)) *world {
 	start, err := time.Parse(time.RFC3339, testNow)
 	must(t, err)
 
-	w := &world{t: t, records: records, sessions: map[string]string{}}
+	w := &world{t: t, records: records, sites: sites, sessions: map[string]string{}}
 	w.clock.Store(start.Unix())
+	w.engine = &stats.Engine{Runner: db, Now: w.now}
 	w.access = access.New(access.Config{Records: records, Now: w.now, KeyRequestsPerHour: testKeyRequests})
 	cfg := Config{
 		Sites: sites, Provision: sites,
-		Stats:  &stats.Engine{Runner: db, Now: w.now},
+		Stats:  w.engine,
 		Access: w.access,
 		Active: func(id schema.SiteID) int { return map[schema.SiteID]int{1: 21}[id] },
 		Log:    slog.New(slog.NewTextHandler(&w.log, nil)),

@@ -221,6 +221,9 @@ func (a *Agents) browserFamily(agent string, set ruleSet) (family, major string)
 
 // browser is the name of the browser. A family that has none is an app on a telephone, else nothing.
 func (a *Agents) browser(agent, family, system string) string {
+	if family == "Apple Mail" && system == osIPadOS {
+		return browserApp // uap-core's name for a Mac's agent without Safari's words
+	}
 	if name := a.browsers[family]; name != "" {
 		return name
 	}
@@ -235,6 +238,9 @@ func (a *Agents) browser(agent, family, system string) string {
 }
 
 func (a *Agents) system(agent string, set ruleSet) (name, version string) {
+	if isIPadAsMac(agent) {
+		return osIPadOS, ""
+	}
 	hint := hintIn(systemHints, agent)
 	for i, r := range a.rules.OS {
 		if !set.has(len(a.robots) + len(a.rules.UA) + i) {

@@ -130,6 +130,20 @@ var deviceHints = []agentHint{
 	}},
 }
 
+// isIPadAsMac reports whether the agent is a Mac's with a word that only programs on an iPad (or an iPhone that was told
+// to ask for desktop pages) have. Safari itself has no such word there: nothing tells its iPads from Macs.
+func isIPadAsMac(agent string) bool {
+	if !strings.Contains(agent, "(Macintosh;") {
+		return false
+	}
+	for _, word := range [...]string{" CriOS/", " FxiOS/", " EdgiOS/", " OPT/", " OPX/", " GSA/", " Mobile/"} {
+		if strings.Contains(agent, word) {
+			return true
+		}
+	}
+	return false
+}
+
 // hintIn is the value of the first hint of which a word stands in the agent, or "".
 func hintIn(hints []agentHint, agent string) string {
 	for _, h := range hints {
@@ -146,6 +160,9 @@ func hintIn(hints []agentHint, agent string) string {
 func deviceOf(agent, system string) string {
 	if strings.Contains(agent, "Windows NT") && !strings.Contains(agent, "Windows Phone") {
 		return deviceDesktop // also where the agent says "Tablet PC" of its Windows
+	}
+	if system == osIPadOS {
+		return deviceTablet // also where the agent has the word Mobile
 	}
 	if d := hintIn(deviceHints, agent); d != "" {
 		return d

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -66,9 +68,15 @@ type Config struct {
 	// Scripts knows what the script of a site is made of, by the site's name or by the id in its tag. nil: a site's
 	// name is the id, and its settings say which parts it has beside those of tracker.Default.
 	Scripts func(id string) (tracker.Options, bool)
-	Now     func() time.Time // nil: time.Now
-	Logger  *slog.Logger     // nil: silent; told of errors of the Counter that are not those above
+	// ScriptPath is a path at which the scripts are too, and an endpoint "event" to which those then post: for owners who
+	// do not want /js and /api/event in their pages. "" for none. It has to pass CheckScriptPath.
+	ScriptPath string
+	Now        func() time.Time // nil: time.Now
+	Logger     *slog.Logger     // nil: silent; told of errors of the Counter that are not those above
 }
+
+// maxScriptPathBytes is the length of Config.ScriptPath.
+const maxScriptPathBytes = 100
 
 // maxTries is how often a hit is tried whose salt was forgotten between Salt and Submit: at midnight, twice.
 const maxTries = 3
@@ -119,8 +127,32 @@ func (c *Collector) Register(e *echo.Echo) {
 	e.POST("/api/event", c.postEvent)
 	e.OPTIONS("/api/event", c.preflight)
 	e.GET("/api/pixel.gif", c.getPixel)
-	e.Match([]string{http.MethodGet, http.MethodHead}, "/js/*", echo.WrapHandler(tracker.Handler(c.cfg.Scripts)))
+	reads := []string{http.MethodGet, http.MethodHead}
+	e.Match(reads, "/js/*", echo.WrapHandler(tracker.Handler(c.cfg.Scripts)))
+	if at := c.cfg.ScriptPath; at != "" {
+		e.POST(at+"/event", c.postEvent)
+		e.OPTIONS(at+"/event", c.preflight)
+		e.Match(reads, at+"/*", echo.WrapHandler(tracker.HandlerTo(at+"/event", c.cfg.Scripts)))
+	}
 }
+
+// scriptPath is what ScriptPath can be: one or more parts of letters, digits, "-" and "_".
+var scriptPath = regexp.MustCompile(`^(/[A-Za-z0-9_-]+)+$`)
+
+// CheckScriptPath is an *InvalidError where Config.ScriptPath cannot be path.
+func CheckScriptPath(path string) error {
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	switch {
+	case len(path) > maxScriptPathBytes || !scriptPath.MatchString(path):
+		return &InvalidError{"script path", `must be like /numbers, with letters, digits, "-" and "_"`}
+	case slices.Contains(takenPaths[:], first):
+		return &InvalidError{"script path", "must not begin with /" + first + ", where other things are"}
+	}
+	return nil
+}
+
+// takenPaths are the first parts of paths at which a server has something else.
+var takenPaths = [...]string{"api", "js", "assets", "share"}
 
 // postEvent takes one event of a browser. The type of its content is not looked at: trackers send JSON as text/plain,
 // since a browser would ask for permission first (CORS) if it were called JSON.

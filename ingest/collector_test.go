@@ -334,3 +334,32 @@ func TestAllocations(t *testing.T) {
 		}
 	}
 }
+
+// The scripts and events are also at a path of the owner's choice, beside the usual one.
+func TestScriptPath(t *testing.T) {
+	s := newServer(t, func(c *Config) { c.ScriptPath = "/numbers" })
+	for path, want := range map[string]string{
+		"/numbers/turf.js": `"/numbers/event"`, "/numbers/turf-example.com.js": `"/numbers/event"`, "/js/turf.js": `"/api/event"`,
+		"/numbers/turf.js.sri": "sha384-",
+	} {
+		r := s.do(t, http.MethodGet, path, "")
+		if r.status != http.StatusOK || !strings.Contains(r.body, want) {
+			t.Errorf("%s: %d without %s", path, r.status, want)
+		}
+	}
+	for _, path := range []string{"/numbers/event", "/api/event"} {
+		r := s.do(t, http.MethodPost, path, pageview)
+		if n := len(s.counter.take()); r.status != http.StatusAccepted || n != 1 {
+			t.Errorf("%s: %d, %d events", path, r.status, n)
+		}
+	}
+	for path, ok := range map[string]bool{
+		"/numbers": true, "/a/b-c": true, "/A_1": true, "numbers": false, "/": false, "": false, "/n/": false, "/n//m": false, "/n*": false,
+		"/:n": false, "/api/x": false, "/js": false, "/share": false, "/example.com": false,
+		"/" + strings.Repeat("n", maxScriptPathBytes): false,
+	} {
+		if err := CheckScriptPath(path); (err == nil) != ok {
+			t.Errorf("%q: %v", path, err)
+		}
+	}
+}

@@ -18,9 +18,9 @@ const (
 )
 
 // Networks is a list of networks from a file, such as those of data centres, and takes a new version of the file over
-// within a minute of its arrival. The file has a network (192.0.2.0/24) or an address on each line; what follows a
-// "#" is a comment, and empty lines are nothing. It may be used by several goroutines. A nil *Networks is an empty
-// list.
+// within a minute of its arrival. The file has a network (192.0.2.0/24), a range (192.0.2.0-192.0.2.99, both ends in
+// it) or an address on each line; what follows a "#" is a comment, and empty lines are nothing. It may be used by several
+// goroutines. A nil *Networks is an empty list.
 type Networks struct {
 	path    string
 	list    atomic.Pointer[networkList]
@@ -103,14 +103,14 @@ func parseNetworks(data []byte) (*networkList, error) {
 		if text = strings.TrimSpace(text); text == "" {
 			continue
 		}
-		network, ok := parseNetwork(text)
+		network, ok := parseNetworkRange(text)
 		switch {
 		case !ok:
-			return nil, fmt.Errorf("line %d: %.50q is no network such as 192.0.2.0/24, and no address", line, text)
+			return nil, fmt.Errorf("line %d: %.50q is no network such as 192.0.2.0/24, no range and no address", line, text)
 		case len(all) == maxNetworks:
 			return nil, fmt.Errorf("line %d: there are more than %d networks", line, maxNetworks)
 		}
-		all = append(all, addressRange{network.Addr(), lastAddress(network)})
+		all = append(all, network)
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("a line is too long: %w", err)
@@ -127,6 +127,25 @@ func parseNetworks(data []byte) (*networkList, error) {
 		merged = append(merged, r)
 	}
 	return &networkList{ranges: slices.Clip(merged)}, nil
+}
+
+// parseNetworkRange reads a line: a network, a range or an address.
+func parseNetworkRange(text string) (addressRange, bool) {
+	from, to, isRange := strings.Cut(text, "-")
+	if !isRange {
+		network, ok := parseNetwork(text)
+		if !ok {
+			return addressRange{}, false
+		}
+		return addressRange{network.Addr(), lastAddress(network)}, true
+	}
+	first, err := netip.ParseAddr(strings.TrimSpace(from))
+	last, err2 := netip.ParseAddr(strings.TrimSpace(to))
+	if err != nil || err2 != nil || first.Zone() != "" || last.Zone() != "" {
+		return addressRange{}, false
+	}
+	r := addressRange{first.Unmap(), last.Unmap()}
+	return r, r.first.BitLen() == r.last.BitLen() && r.first.Compare(r.last) <= 0
 }
 
 // lastAddress is the highest address of a network.

@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -43,6 +45,13 @@ func TestParseNetworks(t *testing.T) {
 		},
 		{name: "everything", text: "::/0\n0.0.0.0/0", ranges: "0.0.0.0-255.255.255.255 ::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
 		{name: "IPv4 as IPv6", text: "::ffff:192.0.2.0/120", ranges: "192.0.2.0-192.0.2.255"},
+		{
+			name: "ranges", text: "192.0.2.5-192.0.2.77\n2001:db8::1 - 2001:db8::9 # nine\n192.0.2.70-192.0.2.70",
+			ranges: "192.0.2.5-192.0.2.77 2001:db8::1-2001:db8::9",
+		},
+		{name: "a range that ends before it begins", text: "192.0.2.9-192.0.2.1", bad: "line 1"},
+		{name: "a range from one kind of address to the other", text: "192.0.2.9-2001:db8::1", bad: "line 1"},
+		{name: "a range of networks", text: "192.0.2.0/25-192.0.2.128/25", bad: "line 1"},
 		{name: "bits beyond the network", text: "192.0.2.77/24", ranges: "192.0.2.0-192.0.2.255"},
 		{name: "a name", text: "192.0.2.0/24\nexample.com", bad: `line 2: "example.com" is no network`},
 		{name: "a list with commas", text: "192.0.2.0/24,192.0.3.0/24", bad: "line 1"},
@@ -163,4 +172,35 @@ func FuzzParseNetworks(f *testing.F) {
 			}
 		}
 	})
+}
+
+// defaultCentresVersion is the version of the list that scripts/datacenters makes.
+const defaultCentresVersion = "2.3.2026061719"
+
+// The list that scripts/datacenters makes has servers and not homes, nor the ways out of relays, behind which people are.
+func TestDefaultCentres(t *testing.T) {
+	cache := os.Getenv("XDG_CACHE_HOME")
+	if cache == "" {
+		cache = filepath.Join(os.Getenv("HOME"), ".cache")
+	}
+	path := filepath.Join(cache, "turf", "datacenters-"+defaultCentresVersion, "networks.txt")
+	list, err := readNetworkFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skipf("%s is not there: run scripts/datacenters", path)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for addr, want := range map[string]bool{
+		// Amazon twice, Google Cloud, Azure, DigitalOcean
+		"52.95.110.1": true, "3.120.0.1": true, "34.90.10.1": true, "20.50.2.1": true, "159.89.1.1": true,
+		"95.216.10.1": true, "2a01:4f8::1": true, "51.68.1.1": true, // Hetzner ×2, OVH
+		"73.0.0.1": false, "84.128.0.1": false, "86.80.1.1": false, "2a02:a400::1": false, // Comcast, Deutsche Telekom, KPN ×2
+		"104.28.1.1": false, "172.224.224.1": false, "146.75.168.1": false, // iCloud Private Relay: by Cloudflare, Akamai, Fastly
+		"8.8.8.8": false, "192.0.2.1": false,
+	} {
+		if got := list.contains(netip.MustParseAddr(addr)); got != want {
+			t.Errorf("%s: %t, want %t", addr, got, want)
+		}
+	}
 }

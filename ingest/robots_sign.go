@@ -15,6 +15,7 @@ type Signals struct {
 	SecPurpose     string // "prefetch", "prefetch;prerender"
 	Purpose        string // "prefetch" (older Chromium, Safari: "preview")
 	XMoz           string // "prefetch" (older Firefox)
+	SignatureAgent string // "https://chatgpt.com": the sender signs its requests as a program (Web Bot Auth)
 	Hints          Hints
 }
 
@@ -92,6 +93,31 @@ func contradicts(agent string, h Hints) bool {
 	version, ok := hintedVersion(h.Brands, browserChromium)
 	_, after, chrome := strings.Cut(agent, " Chrome/")
 	return ok && chrome && version != "" && version != leadingDigits(after)
+}
+
+// signedAgents are senders that sign what their browsers ask for, by how the value of Signature-Agent begins. Their user
+// agents are those of people's browsers.
+var signedAgents = [...]struct{ origin, name string }{
+	{`"https://chatgpt.com"`, "ChatGPT Agent"},   // help.openai.com, "ChatGPT agent allowlisting"
+	{`"https://agent.bot.goog"`, "Google-Agent"}, // developers.google.com/crawling
+}
+
+// otherSignedAgent is the name of those that are not on the list.
+const otherSignedAgent = "signed agent"
+
+// signedAgent is the program that names itself in Signature-Agent (draft-meunier-http-message-signatures-directory); the zero value
+// where the header is not there. The signature is not verified: nobody gains by being taken for a robot. The value is a string, in
+// newer drafts one behind a label (sig1="…"). It allocates nothing.
+func signedAgent(value string) AgentInfo {
+	if value == "" {
+		return AgentInfo{}
+	}
+	for _, s := range signedAgents {
+		if len(value) <= maxHintBytes && strings.Contains(value, s.origin) {
+			return AgentInfo{Robot: s.name, AI: true}
+		}
+	}
+	return AgentInfo{Robot: otherSignedAgent}
 }
 
 // versionNumber is the number of at most maxAgentVersionBytes digits, or 0.

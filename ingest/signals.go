@@ -27,6 +27,7 @@ func readSignals(h http.Header, allHints bool) Signals {
 		SecPurpose:     first(h, "Sec-Purpose"),
 		Purpose:        first(h, "Purpose"),
 		XMoz:           first(h, "X-Moz"),
+		SignatureAgent: first(h, "Signature-Agent"),
 		Hints: Hints{
 			Brands: first(h, "Sec-Ch-Ua"), Mobile: first(h, "Sec-Ch-Ua-Mobile"),
 			Platform:        first(h, "Sec-Ch-Ua-Platform"),

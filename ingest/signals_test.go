@@ -67,6 +67,9 @@ func TestSignals(t *testing.T) {
 		{"headless, behind another agent", chromeAgent, append(without("Sec-CH-UA"), `Sec-CH-UA: "HeadlessChrome";v="137"`), "headless", "headless"},
 		{"Chromium with the agent of another version", chromeAgent, append(without("Sec-CH-UA"), `Sec-CH-UA: "Chromium";v="156"`), "other_hints", "other_hints"},
 		{"Linux with the agent of Windows", chromeAgent, append(without("Sec-CH-UA-Platform"), `Sec-CH-UA-Platform: "Linux"`), "other_hints", "other_hints"},
+		{"ChatGPT's agent, as a browser", chromeAgent, with(`Signature-Agent: "https://chatgpt.com"`), "ai_robot", "ai_robot"},
+		{"the same by the newer draft", chromeAgent, with(`Signature-Agent: sig1="https://chatgpt.com"`), "ai_robot", "ai_robot"},
+		{"a program that signs", chromeAgent, with(`Signature-Agent: "https://crawler.example"`), "robot", "robot"},
 		{"prefetch", chromeAgent, with("Sec-Purpose: prefetch;prerender"), "prefetch", "prefetch"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

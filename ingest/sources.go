@@ -265,6 +265,7 @@ var clickIDs = [...]clickID{
 	{key: "tblci", network: "Taboola", paid: true},
 	{key: "dicbo", network: "Outbrain", paid: true},
 	{key: "fbclid", network: "Facebook"},
+	{key: "srsltid", network: "Google"}, // Merchant Center's auto-tagging, in results that nobody paid for
 	{key: "igshid", network: "Instagram"},
 	{key: "igsh", network: "Instagram"},
 	{key: "epik", network: "Pinterest"},

@@ -166,7 +166,11 @@ func (s *Steps) dropRobots(h *hit) (DropReason, error) {
 	if id.noAgent {
 		return Passed, nil
 	}
-	h.agent = s.agents.LookupWithHints(id.agent, id.signals.Hints)
+	if h.agent = s.agents.LookupWithHints(id.agent, id.signals.Hints); h.agent.Robot == "" {
+		if signed := signedAgent(id.signals.SignatureAgent); signed.Robot != "" {
+			h.agent = signed
+		}
+	}
 	id.signals.Webdriver = h.body.webdriver
 	sign := robotSign(id.agent, &h.agent, &id.signals)
 	switch {

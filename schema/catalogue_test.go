@@ -104,6 +104,18 @@ func TestMetricKinds(t *testing.T) {
 	}
 }
 
+// Each metric is described, and nothing else is.
+func TestMetricTexts(t *testing.T) {
+	for _, m := range Metrics {
+		if MetricTexts[m.Column] == "" {
+			t.Errorf("%s has no text in MetricTexts", m.Column)
+		}
+	}
+	if len(MetricTexts) != len(Metrics) {
+		t.Errorf("%d texts of %d metrics", len(MetricTexts), len(Metrics))
+	}
+}
+
 // A number lies in the last bucket that does not begin after it, and a bucket is at most a quarter wide.
 func TestLogBucket(t *testing.T) {
 	for i := range NumLogBuckets - 1 {

@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -19,6 +20,9 @@ type Site struct {
 	Domain   string    `json:"site"` // what data-domain says: lower case, no scheme, no www
 	Timezone string    `json:"timezone"`
 	Created  time.Time `json:"created"`
+	// Former are names that the site had, oldest first. They stand for it until another site has the name: tags and programs that
+	// still use one are not lost.
+	Former []string `json:"former_names,omitempty"`
 	// Settings are nil where the owner has changed none.
 	Settings *Settings `json:"settings,omitempty"`
 	// Guards are the values of k and since when, oldest first. Empty means DefaultK.
@@ -64,6 +68,16 @@ var domainPattern = regexp.MustCompile(`^[a-z0-9\p{L}]([a-z0-9\p{L}._-]*[a-z0-9\
 
 // MaxDomainBytes is the longest name of a site.
 const MaxDomainBytes = 250
+
+// MaxFormerNames is how many names of before a site keeps; the oldest is forgotten first.
+const MaxFormerNames = 10
+
+// Renamed notes that the site was called old until now.
+func (s *Site) Renamed(old string) {
+	former := slices.DeleteFunc(slices.Clone(s.Former), func(name string) bool { return name == old || name == s.Domain })
+	former = append(former, old)
+	s.Former = former[max(0, len(former)-MaxFormerNames):]
+}
 
 // CleanDomain turns what people type for a site into its name: no scheme, no www, lower case.
 func CleanDomain(s string) (string, error) {

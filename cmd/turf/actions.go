@@ -28,6 +28,7 @@ var actions = map[string]action{
 	"site/add":       act(addSite),
 	"site/list":      act(listSites),
 	"site/remove":    act(removeSite),
+	"site/rename":    act(renameSite),
 	"site/set":       act(setSite),
 	"key/add":        act(addKey),
 	"key/list":       act(listKeys),
@@ -42,6 +43,8 @@ var actions = map[string]action{
 	"segment/list":   act(listSegments),
 	"segment/remove": act(removeSegment),
 	"user/add":       act(addUser),
+	"user/list":      act(listUsers),
+	"user/remove":    act(removeUser),
 	"verify":         act(verify),
 	"query":          act(askQuery),
 	"export/read":    act(readExport),
@@ -76,6 +79,15 @@ func listSites(ctx context.Context, in *instance, _ nothing) ([]schema.Site, err
 	return append([]schema.Site{}, in.sites.List()...), nil
 }
 
+// siteCalled is the site of a name that is written as names are stored, or an error that says there is none.
+func (in *instance) siteCalled(domain string) (schema.Site, error) {
+	site, ok := in.sites.ByDomain(domain)
+	if !ok {
+		return site, fmt.Errorf("there is no site %s", domain)
+	}
+	return site, nil
+}
+
 // removeSite ends the opt-in path of the site, stops counting, lets what waits arrive, and deletes the counts.
 func removeSite(ctx context.Context, in *instance, domain string) (schema.Site, error) {
 	name, err := schema.CleanDomain(domain)
@@ -101,7 +113,18 @@ func removeSite(ctx context.Context, in *instance, domain string) (schema.Site, 
 			return site, err
 		}
 	}
+	if err := in.access.RemoveSite(ctx, site.ID); err != nil {
+		return site, err
+	}
 	return site, in.db.DropSite(ctx, site.ID)
+}
+
+// renameSite gives a site another name. Its counters stay its own.
+func renameSite(ctx context.Context, in *instance, req renameSiteRequest) (schema.Site, error) {
+	return in.sites.Set(ctx, req.Domain, func(site *schema.Site) error {
+		site.Domain = req.Name
+		return nil
+	})
 }
 
 func setSite(ctx context.Context, in *instance, req setSiteRequest) (schema.Site, error) {

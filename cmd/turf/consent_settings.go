@@ -56,9 +56,9 @@ const statusDays = 30
 
 // consentSite is the ledger, and the site of a request.
 func (in *instance) consentSite(domain string) (*consent.Ledger, schema.Site, error) {
-	site, ok := in.sites.ByDomain(domain)
-	if !ok {
-		return nil, site, fmt.Errorf("there is no site %s", domain)
+	site, err := in.siteCalled(domain)
+	if err != nil {
+		return nil, site, err
 	}
 	ledger, err := in.openConsents(nil)
 	return ledger, site, err

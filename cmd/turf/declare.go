@@ -34,9 +34,9 @@ func (a *app) withSite(ctx context.Context, site string, do func(be backend, dom
 
 // listDeclared are the site's declarations of one kind, which of chooses.
 func listDeclared[T any](in *instance, domain string, of func(*schema.Site) *[]T) ([]T, error) {
-	site, ok := in.sites.ByDomain(domain)
-	if !ok {
-		return nil, fmt.Errorf("there is no site %s", domain)
+	site, err := in.siteCalled(domain)
+	if err != nil {
+		return nil, err
 	}
 	return append([]T{}, *of(&site)...), nil
 }

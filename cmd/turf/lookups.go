@@ -24,7 +24,7 @@ func (a *app) lookupFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&a.geoDB, "geo-db", "",
 		"`FILE` with places of addresses in MaxMind's format, countries or cities (default: the countries that scripts/setup fetched)")
 	cmd.Flags().StringVar(&a.centresFile, "datacenter-file", "",
-		"`FILE` with the networks of data centres, whose hits are not counted: a network or address a line, # before a comment")
+		"`FILE` with the networks of data centres, whose hits are not counted: a network, range or address a line, # before a comment")
 	setting(cmd.Flags(), "geo-db", "datacenter-file")
 }
 

@@ -24,9 +24,9 @@ func askQuery(ctx context.Context, in *instance, question json.RawMessage) (*sta
 	if err != nil {
 		return nil, err
 	}
-	site, ok := in.sites.ByDomain(q.Site)
-	if !ok {
-		return nil, fmt.Errorf("there is no site %s", q.Site)
+	site, err := in.siteCalled(q.Site)
+	if err != nil {
+		return nil, err
 	}
 	return in.stats().Answer(ctx, &site, q)
 }

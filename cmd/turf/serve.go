@@ -31,6 +31,7 @@ type serveFlags struct {
 	firstTimezone  string
 	limits         ingest.Limits
 	debugRequests  bool
+	scriptPath     string
 	allHints       bool
 }
 
@@ -92,7 +93,10 @@ func (g *serveFlags) collectorFlags(f *pflag.FlagSet) {
 		"answer events with the header X-Debug-Request: true with the address that is used, to try the proxies; strangers can ask too")
 	f.BoolVar(&g.allHints, "all-hints", false,
 		"no proxy on the way leaves client hints (Sec-CH-UA) out, so that a Chrome without them is a robot")
-	setting(f, "address-requests-per-sec", "site-events-per-sec", "visitor-pageviews-per-min", "debug-requests", "all-hints")
+	f.StringVar(&g.scriptPath, "script-path", "",
+		"`PATH`, such as /numbers, at which the scripts are too (/numbers/turf.js), which then post to a path below it")
+	setting(f, "address-requests-per-sec", "site-events-per-sec", "visitor-pageviews-per-min", "debug-requests", "all-hints",
+		"script-path")
 }
 
 // serveOptions are the flags, read.
@@ -105,13 +109,14 @@ type serveOptions struct {
 	firstTimezone  string
 	limits         ingest.Limits
 	debugRequests  bool
+	scriptPath     string
 	allHints       bool
 }
 
 func (g *serveFlags) parse() (serveOptions, error) {
 	o := serveOptions{
 		listen: g.listen, flushInterval: g.flushInterval, firstSite: g.firstSite, firstTimezone: g.firstTimezone,
-		limits: g.limits, debugRequests: g.debugRequests, allHints: g.allHints,
+		limits: g.limits, debugRequests: g.debugRequests, allHints: g.allHints, scriptPath: g.scriptPath,
 	}
 	for flag, n := range map[string]int{
 		"address-requests-per-sec": g.limits.RequestsPerSec, "site-events-per-sec": g.limits.SiteEventsPerSec,
@@ -119,6 +124,11 @@ func (g *serveFlags) parse() (serveOptions, error) {
 	} {
 		if n == 0 {
 			return o, fmt.Errorf("--%s: 0 would take nothing; -1 is no limit", flag)
+		}
+	}
+	if g.scriptPath != "" {
+		if err := ingest.CheckScriptPath(g.scriptPath); err != nil {
+			return o, fmt.Errorf("--script-path: %w", err)
 		}
 	}
 	if _, _, err := net.SplitHostPort(g.listen); err != nil {

@@ -155,7 +155,7 @@ func (s *server) routes() (*echo.Echo, error) {
 		Sites: s.in.sites.ByDomain, Counter: counter{s.in.pipe}, Agents: s.lookups.agents, Geo: s.lookups.geo,
 		DataCenters: s.lookups.centres, TrustedProxies: s.opts.trustedProxies, Logger: s.log,
 		Limits: s.opts.limits, DebugRequests: s.opts.debugRequests, AllHints: s.opts.allHints, IngestKey: s.ingestKey,
-		Dropped: s.in.pipe.Drop,
+		Dropped: s.in.pipe.Drop, ScriptPath: s.opts.scriptPath,
 	})
 	if err != nil {
 		return nil, err
@@ -166,6 +166,7 @@ func (s *server) routes() (*echo.Echo, error) {
 		Reports:   &reports.Engine{Runner: s.in.db, Now: time.Now},
 		Provision: provision{s.in.sites, s.in},
 		Active:    s.in.pipe.Active, Open: s.open, ClientAddr: collector.ClientAddr, PlaceNote: s.lookups.placeNote(), Log: s.log,
+		RetentionDays: s.in.retentionDays,
 	})
 	if err != nil {
 		return nil, err

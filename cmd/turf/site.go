@@ -17,6 +17,9 @@ type (
 	addSiteRequest struct {
 		Domain, Timezone string
 	}
+	renameSiteRequest struct {
+		Domain, Name string
+	}
 	// setSiteRequest asks for changes: what is not there stays as it is.
 	setSiteRequest struct {
 		Domain  string
@@ -29,10 +32,31 @@ type (
 func (a *app) siteCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "site",
-		Short: "The sites that are counted: add, list, remove, set",
+		Short: "The sites that are counted: add, list, rename, remove, set",
 	}
-	cmd.AddCommand(a.siteAddCommand(), a.siteListCommand(), a.siteRemoveCommand(), a.siteSetCommand())
+	cmd.AddCommand(a.siteAddCommand(), a.siteListCommand(), a.siteRenameCommand(), a.siteRemoveCommand(), a.siteSetCommand())
 	return cmd
+}
+
+func (a *app) siteRenameCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "rename DOMAIN NEW-DOMAIN",
+		Short: "Give a site another name",
+		Long: fmt.Sprintf(`Gives a site another name, such as the domain to which it moved. Its counts stay. The old name goes on to stand for the site, in
+tags, scripts and questions, until another site has it; so the tags can be changed later, and in any order. The last %d names are
+kept.`, schema.MaxFormerNames),
+		Example: "  turf site rename example.com example.org",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.with(cmd.Context(), func(be backend) error {
+				var site schema.Site
+				if err := be.call(cmd.Context(), "site/rename", renameSiteRequest{args[0], args[1]}, &site); err != nil {
+					return err
+				}
+				return a.print(site, fmt.Sprintf("%s is called %s\n", args[0], site.Domain))
+			})
+		},
+	}
 }
 
 func (a *app) siteAddCommand() *cobra.Command {

@@ -244,7 +244,7 @@ func (in *instance) verifyValues(ctx context.Context, p *promise) error {
 }
 
 // recordKinds are the kinds of documents that may be there; a kind of a site is followed by -NUMBER.
-var recordKinds = []string{"site", "key", "user", "session", "share", "import", twinKind}
+var recordKinds = []string{"site", "key", "user", "session", "share", "guest", "invitation", "import", twinKind}
 
 func (in *instance) verifyRecords(ctx context.Context, p *promise) error {
 	rows, err := in.db.Select(ctx, "SELECT DISTINCT kind, doc FROM records FINAL", nil)
@@ -260,7 +260,7 @@ func (in *instance) verifyRecords(ctx context.Context, p *promise) error {
 			p.broken("a document of the kind %q holds what looks like %s", row[0], what)
 		}
 	}
-	p.looked("%d documents (sites, keys, users, links, imports, cubes)", len(rows))
+	p.looked("%d documents (sites, keys, users, guests, links, imports, cubes)", len(rows))
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"sync"
 	"time"
 )
 
@@ -36,9 +37,10 @@ type Access struct {
 	records Records
 	now     func() time.Time
 
-	keys    *limits  // requests of a key
-	logins  *limits  // tries from an address
-	hashing chan any // holds one value for each password that is being hashed
+	keys    *limits    // requests of a key
+	logins  *limits    // tries from an address
+	hashing chan any   // holds one value for each password that is being hashed
+	guests  sync.Mutex // held while it is decided and written who is a guest
 	passwords
 }
 
@@ -101,6 +103,19 @@ func (a *Access) get(kind, id string, doc any) (bool, error) {
 		return false, fmt.Errorf("read the document of a %s: %w", kind, err)
 	}
 	return true, nil
+}
+
+// deleteEach deletes the documents of a kind that are gone. doing is what an error says was tried with one of them.
+func deleteEach[T any](ctx context.Context, a *Access, kind string, gone func(T) bool, doing func(T) string) error {
+	return each(a, kind, func(id string, doc T) error {
+		if !gone(doc) {
+			return nil
+		}
+		if err := a.records.Delete(ctx, kind, id); err != nil {
+			return fmt.Errorf("%s: %w", doing(doc), err)
+		}
+		return nil
+	})
 }
 
 // each calls do with each document of a kind until one cannot be read or do returns an error, and returns that. do may delete the

@@ -178,7 +178,17 @@ func (a *Access) CheckIngestKey(plain string, site schema.SiteID) error {
 // CheckSitesKey counts a request of a key of ScopeSites and returns the only site that it may change, or AllSites. Errors:
 // ErrInvalidKey, or a *LimitError.
 func (a *Access) CheckSitesKey(plain string) (schema.SiteID, error) {
-	id, key, err := a.keyOf(plain, ScopeSites)
+	return a.siteOf(plain, ScopeSites)
+}
+
+// CheckReadingKey is CheckSitesKey for a key of ScopeStats, and the only site that it may read.
+func (a *Access) CheckReadingKey(plain string) (schema.SiteID, error) {
+	return a.siteOf(plain, ScopeStats)
+}
+
+// siteOf counts a request of a key of the scope, and returns the only site that it is for.
+func (a *Access) siteOf(plain string, scope Scope) (schema.SiteID, error) {
+	id, key, err := a.keyOf(plain, scope)
 	if err != nil {
 		return 0, err
 	}

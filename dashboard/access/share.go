@@ -83,20 +83,19 @@ func (a *Access) Shares(site schema.SiteID) ([]Share, error) {
 // RemoveShare ends the link of that name: who has it sees nothing more. Errors: ErrShareNotFound.
 func (a *Access) RemoveShare(ctx context.Context, site schema.SiteID, name string) error {
 	found := false
-	err := each(a, shareKind, func(id string, s Share) error {
-		if s.Site != site || s.Name != name {
-			return nil
-		}
-		found = true
-		if err := a.records.Delete(ctx, shareKind, id); err != nil {
-			return fmt.Errorf("remove link %s: %w", name, err)
-		}
-		return nil
+	err := a.deleteShares(ctx, func(s Share) bool {
+		its := s.Site == site && s.Name == name
+		found = found || its
+		return its
 	})
 	if err == nil && !found {
 		return ErrShareNotFound
 	}
 	return err
+}
+
+func (a *Access) deleteShares(ctx context.Context, gone func(Share) bool) error {
+	return deleteEach(ctx, a, shareKind, gone, func(s Share) string { return "remove link " + s.Name })
 }
 
 // Share is the link of a token, or false when there is none.

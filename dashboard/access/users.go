@@ -32,10 +32,11 @@ const (
 
 var userPattern = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N}._@+-]{0,99}$`)
 
-// User is a person who may see all sites.
+// User is a person who may see all sites, or a guest.
 type User struct {
 	Name    string    `json:"name"`
-	Hash    string    `json:"hash"` // of the password, in PHC form
+	Hash    string    `json:"hash"`            // of the password, in PHC form
+	Guest   bool      `json:"guest,omitempty"` // sees only the sites of which there is a Guest of the name
 	Created time.Time `json:"created"`
 }
 
@@ -45,6 +46,8 @@ type Session struct {
 	Ends time.Time `json:"ends"`
 	// Password names the stored hash that the user signed in with: with another one the session is over.
 	Password string `json:"password"`
+	// Guest is the user's. It is read, not stored, so that a session never shows more than its user may see.
+	Guest bool `json:"-"`
 }
 
 // ErrLogin says that the name or the password is wrong, not which.
@@ -67,33 +70,55 @@ const (
 	maxMemoryKiB = 256 << 10
 )
 
-// AddUser makes a user, or gives one a new password and signs it out everywhere.
+// AddUser makes a user, or gives one a new password and signs it out everywhere. It sees all sites, unless it is a guest already.
 func (a *Access) AddUser(ctx context.Context, name, password string) error {
-	switch {
-	case !userPattern.MatchString(name):
+	if !userPattern.MatchString(name) {
 		return fmt.Errorf("%q cannot be a user's name; use letters, digits and . _ @ + -, at most 100", name)
-	case len([]rune(password)) < MinPasswordRunes:
-		return fmt.Errorf("the password is too short; use at least %d characters", MinPasswordRunes)
-	case len(password) > MaxPasswordBytes:
-		return fmt.Errorf("the password is too long; use at most %d bytes", MaxPasswordBytes)
+	}
+	if err := checkPassword(password); err != nil {
+		return err
 	}
 	hash, err := a.hash(ctx, password)
 	if err != nil {
 		return fmt.Errorf("add user %s: %w", name, err)
 	}
-	user := User{Name: name, Hash: hash, Created: a.now().UTC().Truncate(time.Second)}
+	a.guests.Lock()
+	defer a.guests.Unlock()
+	guest, err := a.isGuest(name)
+	if err != nil {
+		return fmt.Errorf("add user %s: %w", name, err)
+	}
+	user := User{Name: name, Hash: hash, Guest: guest, Created: a.now().UTC().Truncate(time.Second)}
 	if err := a.put(ctx, userKind, name, user); err != nil {
 		return fmt.Errorf("add user %s: %w", name, err)
+	}
+	if err := a.endInvitations(ctx, func(i Invitation) bool { return i.Name == name }); err != nil {
+		return err
 	}
 	return a.endSessions(ctx, func(s Session) bool { return s.User == name })
 }
 
-// HasUsers reports whether anybody could sign in.
-func (a *Access) HasUsers() bool {
-	for range a.records.Docs(userKind) {
-		return true
+// checkPassword says what is wrong with a new password.
+func checkPassword(password string) error {
+	switch {
+	case len([]rune(password)) < MinPasswordRunes:
+		return fmt.Errorf("the password is too short; use at least %d characters", MinPasswordRunes)
+	case len(password) > MaxPasswordBytes:
+		return fmt.Errorf("the password is too long; use at most %d bytes", MaxPasswordBytes)
 	}
-	return false
+	return nil
+}
+
+// HasUsers reports whether anybody could sign in who sees all sites. A document that cannot be read counts as one: it is a reason to
+// ask for a password, not to ask for none.
+func (a *Access) HasUsers() bool {
+	found := errors.New("found")
+	return each(a, userKind, func(_ string, u User) error {
+		if u.Guest {
+			return nil
+		}
+		return found
+	}) != nil
 }
 
 // Login checks the password and opens a session. It returns the session's token, which is the user's alone, or
@@ -106,8 +131,7 @@ func (a *Access) Login(ctx context.Context, name, password string, from netip.Ad
 	if len(password) > MaxPasswordBytes {
 		return "", Session{}, ErrLogin
 	}
-	var user User
-	known, err := a.get(userKind, name, &user)
+	user, known, err := a.userCalled(name)
 	if err != nil {
 		return "", Session{}, err
 	}
@@ -125,13 +149,28 @@ func (a *Access) Login(ctx context.Context, name, password string, from netip.Ad
 		return "", Session{}, err
 	}
 	a.logins.clear(address)
+	return a.openSession(ctx, user)
+}
+
+// userCalled finds a user by the name as it is written, or as a guest's email address would be.
+func (a *Access) userCalled(name string) (user User, known bool, err error) {
+	if known, err = a.get(userKind, name, &user); known || err != nil {
+		return user, known, err
+	}
+	known, err = a.get(userKind, cleanName(name), &user)
+	return user, known, err
+}
+
+// openSession opens a session of a user, and returns its token.
+func (a *Access) openSession(ctx context.Context, user User) (string, Session, error) {
 	now := a.now()
 	if err := a.endSessions(ctx, func(s Session) bool { return !now.Before(s.Ends) }); err != nil {
 		return "", Session{}, err
 	}
 	token := base64.RawURLEncoding.EncodeToString(secret(tokenBytes))
 	session := Session{
-		User: name, Ends: now.UTC().Add(SessionLifetime).Truncate(time.Second), Password: fingerprint(user.Hash),
+		User: user.Name, Ends: now.UTC().Add(SessionLifetime).Truncate(time.Second), Password: fingerprint(user.Hash),
+		Guest: user.Guest,
 	}
 	if err := a.put(ctx, sessionKind, fingerprint(token), session); err != nil {
 		return "", Session{}, fmt.Errorf("open a session: %w", err)
@@ -166,6 +205,7 @@ func (a *Access) Session(token string) (Session, bool, error) {
 	if err != nil || !ok || fingerprint(user.Hash) != session.Password {
 		return Session{}, false, err
 	}
+	session.Guest = user.Guest
 	return session, true, nil
 }
 
@@ -183,15 +223,7 @@ func (a *Access) Logout(ctx context.Context, token string) error {
 
 // endSessions ends the sessions that are over for a reason.
 func (a *Access) endSessions(ctx context.Context, over func(Session) bool) error {
-	return each(a, sessionKind, func(id string, s Session) error {
-		if !over(s) {
-			return nil
-		}
-		if err := a.records.Delete(ctx, sessionKind, id); err != nil {
-			return fmt.Errorf("end a session of %s: %w", s.User, err)
-		}
-		return nil
-	})
+	return deleteEach(ctx, a, sessionKind, over, func(s Session) string { return "end a session of " + s.User })
 }
 
 // hash makes the stored form of a password. It waits for its turn, or for the context's end.

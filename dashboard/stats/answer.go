@@ -93,13 +93,13 @@ func (e *Engine) Answer(ctx context.Context, site *schema.Site, q *Query) (*Answ
 	if p.fills() {
 		p.page = Pagination{Limit: MaxLimit}
 	}
-	rows := p.rows(order)
+	rows, l := p.rows(order)
 	values, err := e.Runner.Select(ctx, rows.SQL, rows.Params)
 	if err != nil {
 		return nil, fmt.Errorf("ask cube %s: %w", p.cube.Name, err)
 	}
 	answer := &Answer{Query: p.echo(order)}
-	if answer.Results, err = p.results(values); err != nil {
+	if answer.Results, err = p.results(values, l); err != nil {
 		return nil, fmt.Errorf("read the rows of cube %s: %w", p.cube.Name, err)
 	}
 	answer.Results = p.blank(answer.Results, order)
@@ -240,7 +240,7 @@ func (p *plan) echo(order []Order) Query {
 }
 
 // results names what the store answered, and adds the warnings that depend on it.
-func (p *plan) results(rows [][]any) ([]Result, error) {
+func (p *plan) results(rows [][]any, l *layout) ([]Result, error) {
 	dimensions, metrics := len(p.query.Dimensions), len(p.query.Metrics)
 	labels := map[int64]string{}
 	if p.interval != "" && p.interval != timeHour {
@@ -250,19 +250,26 @@ func (p *plan) results(rows [][]any) ([]Result, error) {
 	}
 	results := make([]Result, 0, len(rows))
 	for _, row := range rows {
-		if len(row) < dimensions+metrics {
-			return nil, fmt.Errorf("%d columns, not %d", len(row), dimensions+metrics)
+		if width := l.keys + len(l.columns) + len(l.flags); len(row) != width {
+			return nil, fmt.Errorf("%d columns, not %d", len(row), width)
 		}
+		counted, flags := row[l.keys:l.keys+len(l.columns)], row[l.keys+len(l.columns):]
 		r := Result{Metrics: make([]any, metrics), Dimensions: make([]any, dimensions)}
 		var err error
 		for i, name := range p.query.Dimensions {
-			if r.Dimensions[i], err = p.dimensionValue(name, row[i], labels); err != nil {
+			if r.Dimensions[i], err = p.dimensionValue(name, row[l.dimensions[i]], labels); err != nil {
 				return nil, err
+			}
+			if p.codeOf(i) >= 0 {
+				r.Dimensions[i] = nameOf(r.Dimensions[i])
 			}
 			p.warnFull(name, r.Dimensions[i])
 		}
 		for i, m := range p.query.Metrics {
-			v := row[dimensions+i]
+			v, err := l.places[i].value(counted)
+			if err != nil {
+				return nil, err
+			}
 			if isRevenue(m) {
 				goal := ""
 				if at := slices.Index(p.query.Dimensions, goalDimension); at >= 0 {
@@ -276,7 +283,7 @@ func (p *plan) results(rows [][]any) ([]Result, error) {
 				return nil, err
 			}
 		}
-		if err := p.warnJoined(row[dimensions+metrics:]); err != nil {
+		if err := p.warnJoined(l, flags); err != nil {
 			return nil, err
 		}
 		results = append(results, r)
@@ -284,20 +291,18 @@ func (p *plan) results(rows [][]any) ([]Result, error) {
 	return results, nil
 }
 
-// warnJoined reads a row's flags, one for each metric that may join tuples.
-func (p *plan) warnJoined(flags []any) error {
-	for _, m := range p.query.Metrics {
-		if len(p.joins(m)) == 0 {
+// warnJoined reads a row's flags.
+func (p *plan) warnJoined(l *layout, flags []any) error {
+	for i, m := range p.query.Metrics {
+		at := l.places[i].flag
+		if at < 0 {
 			continue
 		}
-		if len(flags) == 0 {
-			return errors.New("too few columns")
-		}
-		flag, err := toInt(flags[0])
+		flag, err := toInt(flags[at])
 		if err != nil {
 			return err
 		}
-		if flags = flags[1:]; flag != 0 {
+		if flag != 0 {
 			p.warn(m, joinedWarning)
 		}
 	}

@@ -25,8 +25,8 @@ var (
 type formula struct {
 	num, den schema.Metric
 	ratio    bool
-	scale    string // factor of a ratio
-	digits   int    // decimals of a ratio
+	scale    float64 // factor of a ratio
+	digits   int     // decimals of a ratio
 	// share is which part of the visits lies at or below the answer, of a percentile from a histogram; empty: it is none.
 	share string
 	// vital is what it is of, where it is of measurements.
@@ -35,7 +35,7 @@ type formula struct {
 
 func sum(m schema.Metric) *formula { return &formula{num: m} }
 
-func ratio(scale string, num, den schema.Metric, digits int) *formula {
+func ratio(scale float64, num, den schema.Metric, digits int) *formula {
 	return &formula{num: num, den: den, ratio: true, scale: scale, digits: digits}
 }
 
@@ -57,25 +57,25 @@ var formulas = map[Metric][numRoles]*formula{
 	Pageviews: {visitRole: sum(schema.Pageviews), pageRole: sum(schema.Pageviews)},
 	Events:    {visitRole: sum(schema.Events), pageRole: sum(schema.Events), eventRole: sum(schema.Events)},
 	ViewsPerVisit: {
-		visitRole: ratio("", schema.Pageviews, schema.Visits, 2),
+		visitRole: ratio(1, schema.Pageviews, schema.Visits, 2),
 	},
 	BounceRate: {
-		visitRole: ratio("100 * ", schema.Bounces, schema.Visits, 0),
-		pageRole:  ratio("100 * ", schema.Bounces, schema.Entries, 0),
-		entryRole: ratio("100 * ", schema.Bounces, schema.Entries, 0),
+		visitRole: ratio(100, schema.Bounces, schema.Visits, 0),
+		pageRole:  ratio(100, schema.Bounces, schema.Entries, 0),
+		entryRole: ratio(100, schema.Bounces, schema.Entries, 0),
 	},
 	VisitDuration: {
-		visitRole: ratio("", schema.Duration, schema.Visits, 0),
-		pageRole:  ratio("", schema.Duration, schema.Entries, 0),
-		entryRole: ratio("", schema.Duration, schema.Entries, 0),
+		visitRole: ratio(1, schema.Duration, schema.Visits, 0),
+		pageRole:  ratio(1, schema.Duration, schema.Entries, 0),
+		entryRole: ratio(1, schema.Duration, schema.Entries, 0),
 	},
-	ExitRate:    {exitRole: ratio("100 * ", schema.Exits, schema.Pageviews, 1)},
-	TimeOnPage:  {pageRole: ratio("0.001 * ", schema.EngagedMS, schema.EngagedVisits, 0)},
-	ScrollDepth: {pageRole: ratio("", schema.ScrollPercent, schema.ScrollVisits, 0)},
+	ExitRate:    {exitRole: ratio(100, schema.Exits, schema.Pageviews, 1)},
+	TimeOnPage:  {pageRole: ratio(0.001, schema.EngagedMS, schema.EngagedVisits, 0)},
+	ScrollDepth: {pageRole: ratio(1, schema.ScrollPercent, schema.ScrollVisits, 0)},
 	Drops:       {dropRole: sum(schema.Events)},
 	// Of the events that have an amount: see revenueColumn.
 	TotalRevenue:   {eventRole: sum(schema.Revenue)},
-	AverageRevenue: {eventRole: ratio("", schema.Revenue, schema.Events, 0)},
+	AverageRevenue: {eventRole: ratio(1, schema.Revenue, schema.Events, 0)},
 
 	TimeOnPageP50: {pageRole: percentile("0.5")},
 	TimeOnPageP75: {pageRole: percentile("0.75")},

@@ -15,10 +15,12 @@ type Combination struct {
 // Combinations are all sets that are in no other one of the same grain; a set of names is answered by the planner exactly when it is
 // in one of them. Two things are left out: properties of events, whose names are those of a site, and the metrics, of which some
 // need a dimension to be there or not.
-func Combinations() []Combination {
+func Combinations() []Combination { return combinationsOf(schema.Cubes) }
+
+func combinationsOf(cubes []schema.Cube) []Combination {
 	var all []Combination
-	for i := range schema.Cubes {
-		c := &schema.Cubes[i]
+	for i := range cubes {
+		c := &cubes[i]
 		if !c.OfVisits() && !c.HasAspect(schema.SegmentAspect) || c.TwinOf != 0 { // what a twin has is told of its hours
 			continue
 		}
@@ -42,19 +44,12 @@ func Combinations() []Combination {
 
 // readings are the names of a cube's dimensions in each of its readings, see the package's documentation.
 func readings(c *schema.Cube) [][]string {
-	roles := []role{visitRole}
-	switch {
-	case c.HasAspect(schema.PageAspect) && (c.HasAspect(schema.EventAspect) || c.HasAspect(schema.SegmentAspect)):
-		roles = []role{pageRole}
-	case c.HasAspect(schema.PageAspect):
-		roles = []role{pageRole, entryRole, exitRole}
-	}
 	events := []string{""}
 	if c.HasAspect(schema.EventAspect) {
 		events = []string{"event:name", goalDimension}
 	}
 	var sets [][]string
-	for _, r := range roles {
+	for _, r := range pageRoles(c) {
 		for _, event := range events {
 			var names []string
 			for i := range attributes {
@@ -70,4 +65,15 @@ func readings(c *schema.Cube) [][]string {
 		}
 	}
 	return sets
+}
+
+// pageRoles are the readings of a cube by which pages it has, the one of visits where it has none.
+func pageRoles(c *schema.Cube) []role {
+	switch {
+	case c.HasAspect(schema.PageAspect) && (c.HasAspect(schema.EventAspect) || c.HasAspect(schema.SegmentAspect)):
+		return []role{pageRole}
+	case c.HasAspect(schema.PageAspect):
+		return []role{pageRole, entryRole, exitRole}
+	}
+	return []role{visitRole}
 }

@@ -132,12 +132,12 @@ func (e *Engine) compare(ctx context.Context, p *plan, answer *Answer) error {
 	if err := e.lookAtImports(then); err != nil {
 		return err
 	}
-	rows := then.rows(q.order())
+	rows, l := then.rows(q.order())
 	values, err := e.Runner.Select(ctx, rows.SQL, rows.Params)
 	if err != nil {
 		return fmt.Errorf("ask cube %s for the other span: %w", then.cube.Name, err)
 	}
-	results, err := then.results(values)
+	results, err := then.results(values, l)
 	if err != nil {
 		return fmt.Errorf("read the rows of cube %s for the other span: %w", then.cube.Name, err)
 	}

@@ -104,7 +104,7 @@ func compile(t *testing.T, site *schema.Site, question string) string {
 	if err != nil {
 		return "error: " + err.Error()
 	}
-	rows := p.rows(q.order())
+	rows, _ := p.rows(q.order())
 	var b strings.Builder
 	fmt.Fprintln(&b, rows.SQL)
 	for _, name := range slices.Sorted(maps.Keys(rows.Params)) {
@@ -112,7 +112,7 @@ func compile(t *testing.T, site *schema.Site, question string) string {
 		if len(value) > 60 {
 			value = value[:60] + "…"
 		}
-		if name != "site" && name != "limit" && name != "offset" {
+		if name != "limit" && name != "offset" {
 			fmt.Fprintf(&b, "-- %s = %q\n", name, value)
 		}
 	}

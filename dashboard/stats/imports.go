@@ -235,11 +235,11 @@ func (p *plan) notIn(w *writer, name string, days []schema.DaySpan) string {
 	loc := p.span.From.Location()
 	var edges []string
 	for _, s := range days {
-		edges = append(edges, strconv.FormatInt(s.First.Start(loc).Unix(), 10), strconv.FormatInt((s.Last+1).Start(loc).Unix(), 10))
+		edges = append(edges, strconv.FormatInt(instant(s.First.Start(loc)), 10), strconv.FormatInt(instant((s.Last+1).Start(loc)), 10))
 	}
-	w.params[name] = strings.Join(edges, ",")
+	w.params[name] = "[" + strings.Join(edges, ",") + "]"
 	// The edges are in order, first that where the days begin: at a time that is in one of them, an odd number of edges is past.
-	return "arrayCount(t -> t <= toUnixTimestamp(time), arrayMap(s -> toUInt32(s), splitByChar(',', {" + name + ":String}))) % 2 = 0"
+	return "arrayCount(t -> t <= toUnixTimestamp(time), {" + name + ":Array(UInt32)}) % 2 = 0"
 }
 
 // known is a sum of the days of which the metric is known: what the store has of the others makes no row.

@@ -3,6 +3,7 @@ package stats
 import (
 	_ "embed"
 	"strings"
+	"sync"
 
 	"turf/schema"
 )
@@ -59,6 +60,25 @@ func nameLists(expr string) (codes, names string) {
 		c, n = append(c, code), append(n, name)
 	}
 	return strings.Join(c, "|"), strings.Join(n, "|")
+}
+
+// names are those of countries and regions by their codes, which have no code in common.
+var names = sync.OnceValue(func() map[string]string {
+	all := map[string]string{}
+	for _, expr := range []string{countryNameExpr, regionNameExpr} {
+		for code, name := range named(expr) {
+			all[code] = name
+		}
+	}
+	return all
+})
+
+// nameOf is the name of a code, or what is shown instead of one, as the statement would give it.
+func nameOf(shown any) any {
+	if code, ok := shown.(string); ok && names()[code] != "" {
+		return names()[code]
+	}
+	return shown
 }
 
 // isNamed reports whether the values on the wire are names of what is stored as codes.

@@ -2,9 +2,11 @@ package stats
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"turf/schema"
 )
@@ -36,32 +38,37 @@ func (w *writer) number(name, kind string, v int64) string {
 	return "{" + name + ":" + kind + "}"
 }
 
-// rows is the statement for the answer's rows: the dimensions, the metrics, and a flag for each metric that may join tuples.
-func (p *plan) rows(order []Order) statement {
+// rows is the statement for the answer's rows, and its layout, by which they are read.
+func (p *plan) rows(order []Order) (statement, *layout) {
 	w := newWriter()
+	l := p.layout(w, order)
 	columns := p.dimensionColumns(w)
-	for i, m := range p.query.Metrics {
-		name := " AS m"
-		if p.groupTotal(m) != nil {
-			name = " AS n" // of which the share is made in share
-		}
-		columns = append(columns, p.metricColumn(w, m)+name+strconv.Itoa(i))
+	for _, c := range l.columns {
+		columns = append(columns, c.String())
 	}
-	for i, m := range p.query.Metrics {
-		if open := p.joins(m); len(open) > 0 {
-			columns = append(columns, joined(open)+" AS joined"+strconv.Itoa(i))
-		}
+	for i, flag := range l.flags {
+		columns = append(columns, flag+" AS joined"+strconv.Itoa(i))
 	}
-	sql := "SELECT\n    " + strings.Join(columns, ",\n    ") + "\n" + p.from(w) + p.groups(w)
+	sql := "SELECT\n    " + strings.Join(columns, ",\n    ") + "\n" + p.from(w) + p.groups(w, l)
 	if p.groupTotal(GroupConversionRate) != nil {
-		sql = p.share(w, sql)
+		sql = p.share(w, l, sql)
 	}
 	if len(p.query.Dimensions) > 0 {
 		sql += "ORDER BY " + p.orderBy(order) + "\n"
 	}
-	sql += "LIMIT " + w.number("limit", "UInt64", int64(p.page.Limit)) +
-		" OFFSET " + w.number("offset", "UInt64", int64(p.page.Offset))
-	return statement{sql, w.params}
+	return statement{strings.TrimSuffix(sql+p.limit(w), "\n"), w.params}, l
+}
+
+// limit is LIMIT, as far as it can leave out anything: there is one row without dimensions.
+func (p *plan) limit(w *writer) string {
+	if len(p.query.Dimensions) == 0 && p.page.Offset == 0 {
+		return ""
+	}
+	limit := "LIMIT " + w.number("limit", "UInt64", int64(p.page.Limit))
+	if p.page.Offset > 0 {
+		limit += " OFFSET " + w.number("offset", "UInt64", int64(p.page.Offset))
+	}
+	return limit
 }
 
 // groupTotal is the question for the totals by group of which the metric is a share, or nil.
@@ -73,7 +80,7 @@ func (p *plan) groupTotal(m Metric) *plan {
 }
 
 // share puts beside each row the total of its group.
-func (p *plan) share(w *writer, rows string) string {
+func (p *plan) share(w *writer, l *layout, rows string) string {
 	total := p.totals[GroupConversionRate]
 	var columns, on []string
 	for i, name := range p.query.Dimensions {
@@ -89,14 +96,12 @@ func (p *plan) share(w *writer, rows string) string {
 		}
 		columns = append(columns, column)
 	}
-	for i, m := range p.query.Metrics {
-		if len(p.joins(m)) > 0 {
-			columns = append(columns, "joined"+strconv.Itoa(i))
-		}
+	for i := range l.flags {
+		columns = append(columns, "joined"+strconv.Itoa(i))
 	}
 	var groups, keys []string
-	for i, column := range total.dimensionColumns(w) {
-		groups = append(groups, strings.TrimSuffix(column, " AS d"+strconv.Itoa(i))+" AS g"+strconv.Itoa(i))
+	for i, name := range total.query.Dimensions {
+		groups = append(groups, total.dimensionColumn(w, name)+" AS g"+strconv.Itoa(i))
 		keys = append(keys, "g"+strconv.Itoa(i))
 	}
 	groups = append(groups, total.sum(total.formula(Visitors).num)+" AS total")
@@ -109,7 +114,8 @@ func (p *plan) share(w *writer, rows string) string {
 func (p *plan) count() statement {
 	w := newWriter()
 	columns := p.dimensionColumns(w)
-	sql := "SELECT toInt64(count()) FROM (\nSELECT\n    " + strings.Join(columns, ",\n    ") + "\n" + p.from(w) + p.groups(w) + ")"
+	sql := "SELECT toInt64(count()) FROM (\nSELECT\n    " + strings.Join(columns, ",\n    ") + "\n" + p.from(w) +
+		p.groups(w, &layout{}) + ")"
 	return statement{sql, w.params}
 }
 
@@ -123,26 +129,46 @@ func (p *plan) size() statement {
 	return statement{"SELECT toInt64(count())\n" + p.scope(w, cubes), w.params}
 }
 
-// dimensionColumns are the columns d0, d1, … in the question's order.
+// dimensionColumns are the columns d0, d1, … in the question's order, without those that are named here.
 func (p *plan) dimensionColumns(w *writer) []string {
 	var columns []string
 	for i, name := range p.query.Dimensions {
-		expr := ""
-		switch {
-		case isTime(name) && p.interval == timeHour:
-			expr = "toInt64(toUnixTimestamp(time))"
-		case isTime(name):
-			w.params["starts"] = joinStarts(p.span.buckets(p.interval))
-			expr = "toInt64(roundDown(toUnixTimestamp(time), arrayMap(s -> toUInt32(s), splitByChar(',', {starts:String}))))"
-		case name == goalDimension:
-			expr = p.goals.column(w)
-		default:
-			a, _, _ := attributeOf(name)
-			expr = w.column(&a)
+		if p.codeOf(i) < 0 {
+			columns = append(columns, p.dimensionColumn(w, name)+" AS d"+strconv.Itoa(i))
 		}
-		columns = append(columns, expr+" AS d"+strconv.Itoa(i))
 	}
 	return columns
+}
+
+// dimensionColumn is the SQL of a dimension.
+func (p *plan) dimensionColumn(w *writer, name string) string {
+	switch {
+	case isTime(name) && p.interval == timeHour:
+		return "toInt64(toUnixTimestamp(time))"
+	case isTime(name):
+		w.params["starts"] = "[" + joinStarts(p.span.buckets(p.interval)) + "]"
+		return "roundDown(toUnixTimestamp(time), {starts:Array(UInt32)})"
+	case name == goalDimension:
+		return p.goals.column(w)
+	}
+	a, _, _ := attributeOf(name)
+	return w.column(&a)
+}
+
+// codeOf is the dimension of codes that says which name each row has of a dimension of names, or -1. It must be another one of the
+// question, and come first, so that names have no part in the order. The names are given here then: as a parameter of the statement
+// the names of all regions are 90 KB, which cost as much as all else in it.
+func (p *plan) codeOf(i int) int {
+	name := p.query.Dimensions[i]
+	a, _, _ := attributeOf(name)
+	if isTime(name) || !a.isNamed() || p.groupTotal(GroupConversionRate) != nil ||
+		slices.ContainsFunc(p.deciding(p.query.order()), func(o Order) bool { return o.Name == name }) {
+		return -1
+	}
+	return slices.IndexFunc(p.query.Dimensions[:i], func(other string) bool {
+		code, _, ok := attributeOf(other)
+		return ok && code.dim == a.dim && code.expr == ""
+	})
 }
 
 // column is the SQL of a dimension's value, with the parameters that it needs.
@@ -159,10 +185,8 @@ func (w *writer) column(a *attribute) string {
 // metricColumn is the SQL of a metric. A division by zero is not a number (nan).
 func (p *plan) metricColumn(w *writer, m Metric) string {
 	f := p.formula(m)
-	if total := p.totals[m]; total != nil && p.groupTotal(m) == nil {
-		from := strings.Join(strings.Fields(total.from(w)), " ")
-		all := fmt.Sprintf("(SELECT %s %s)", total.sum(total.formula(Visitors).num), from)
-		return fmt.Sprintf("round(ifNotFinite(100 * %s / %s, nan), 2)", p.sum(f.num), all)
+	if p.totals[m] != nil && p.groupTotal(m) == nil {
+		return fmt.Sprintf("round(ifNotFinite(100 * %s / %s, nan), 2)", p.sum(f.num), p.allVisitors(w, m))
 	}
 	if p.role == vitalRole {
 		return f.vitalColumn()
@@ -176,13 +200,24 @@ func (p *plan) metricColumn(w *writer, m Metric) string {
 	if !f.ratio {
 		return p.counted(m, f)
 	}
-	return fmt.Sprintf("round(ifNotFinite(%s%s / %s, nan), %d)", f.scale, p.sum(f.num), p.sum(f.den), f.digits)
+	scale := ""
+	if f.scale != 1 {
+		scale = strconv.FormatFloat(f.scale, 'f', -1, 64) + " * "
+	}
+	return fmt.Sprintf("round(ifNotFinite(%s%s / %s, nan), %d)", scale, p.sum(f.num), p.sum(f.den), f.digits)
+}
+
+// allVisitors is the SQL of the number of visitors of which the metric is a share in all rows.
+func (p *plan) allVisitors(w *writer, m Metric) string {
+	total := p.totals[m]
+	from := strings.Join(strings.Fields(total.from(w)), " ")
+	return fmt.Sprintf("(SELECT %s %s)", total.sum(total.formula(Visitors).num), from)
 }
 
 // counted is the sum of a metric that is none of the ratios.
 func (p *plan) counted(m Metric, f *formula) string {
 	if p.carries(m) {
-		return fmt.Sprintf("sum(%s + if(toUnixTimestamp(time) = {from:Int64}, %s - %s, 0))", f.num, schema.VisitsHour, schema.Visits)
+		return fmt.Sprintf("sum(%s + if(time = %d, %s - %s, 0))", f.num, instant(p.span.From), schema.VisitsHour, schema.Visits)
 	}
 	return p.sum(f.num)
 }
@@ -196,16 +231,23 @@ func percentileColumn(share string) string {
 	return fmt.Sprintf("round(ifNotFinite(%s * 1.125 / 1000 / (sum(visits) > 0), nan), 0)", bucket)
 }
 
-// joined is 1 where the row adds up more than one tuple of the dimensions.
+// joined is 1 where the row adds up more than one tuple of the dimensions. It compares hashes of the tuples, which costs a third of
+// comparing the texts: a hash is reckoned once for each value and not for each counter. That two tuples of a row have the same one
+// is as likely as that 64 coins fall alike, and would leave out a warning, never change a number.
 func joined(open []schema.Dimension) string {
-	var differs []string
-	for _, d := range open {
-		differs = append(differs, fmt.Sprintf("min(%s) != max(%s)", d, d))
+	var hash []string
+	for i, d := range open {
+		part := fmt.Sprintf("sipHash64(%s)", d)
+		if i > 0 {
+			part = fmt.Sprintf("%d * %s", 2*i+1, part) // so that values which change places give another sum
+		}
+		hash = append(hash, part)
 	}
-	return "toUInt8(" + strings.Join(differs, " OR ") + ")"
+	tuple := strings.Join(hash, " + ")
+	return fmt.Sprintf("min(%s) != max(%s)", tuple, tuple)
 }
 
-// from is FROM and WHERE.
+// from is FROM and the conditions.
 func (p *plan) from(w *writer) string {
 	var b strings.Builder
 	cube := fmt.Sprintf("cube = '%s'", p.cube.Name)
@@ -230,42 +272,55 @@ func (p *plan) from(w *writer) string {
 	return b.String()
 }
 
-// scope is FROM, and which site, cube and time.
+// scope is FROM, and which site, cube and time. Site and time are numbers that this program reckoned, and no parameters: each of
+// those costs the engine as much as a tenth of reading a month of a small cube. All conditions are in PREWHERE, where the engine
+// would put them by itself after a search that costs as much as three parameters.
 func (p *plan) scope(w *writer, cube string) string {
-	sites := "site_id = " + w.number("site", "UInt32", int64(p.site.ID))
+	sites := fmt.Sprintf("site_id = %d", p.site.ID)
 	if len(p.query.also) > 0 {
-		places := []string{w.number("site", "UInt32", int64(p.site.ID))}
-		for i, id := range p.query.also {
-			places = append(places, w.number("site"+strconv.Itoa(i+1), "UInt32", int64(id)))
+		ids := []string{strconv.FormatUint(uint64(p.site.ID), 10)}
+		for _, id := range p.query.also {
+			ids = append(ids, strconv.FormatUint(uint64(id), 10))
 		}
-		sites = "site_id IN (" + strings.Join(places, ", ") + ")"
+		sites = "site_id IN (" + strings.Join(ids, ", ") + ")"
 	}
-	return fmt.Sprintf("FROM counts\nWHERE %s AND %s\n  AND time >= toDateTime(%s, 'UTC') AND time < toDateTime(%s, 'UTC')\n", sites, cube,
-		w.number("from", "Int64", p.span.From.Unix()), w.number("to", "Int64", p.span.To.Unix())) + p.outside(w)
+	return fmt.Sprintf("FROM counts\nPREWHERE %s AND %s\n  AND time >= %d AND time < %d\n", sites, cube,
+		instant(p.span.From), instant(p.span.To)) + p.outside(w)
 }
 
-// groups is GROUP BY and HAVING: rows in which nothing that was asked for is counted are left out.
-func (p *plan) groups(w *writer) string {
+// instant is a time as the column has it: the seconds since 1970 in 32 bits.
+func instant(t time.Time) int64 { return min(max(t.Unix(), 0), math.MaxUint32) }
+
+// groups is GROUP BY and HAVING: rows in which nothing that was asked for is counted are left out. What is a column is called by its
+// name.
+func (p *plan) groups(w *writer, l *layout) string {
 	if len(p.query.Dimensions) == 0 {
 		return ""
 	}
 	var keys, counted []string
 	for i := range p.query.Dimensions {
-		keys = append(keys, "d"+strconv.Itoa(i))
+		if p.codeOf(i) < 0 {
+			keys = append(keys, "d"+strconv.Itoa(i))
+		}
 	}
 	for _, m := range p.query.Metrics {
 		f := p.formula(m)
-		column := f.num
-		if f.ratio && m != ExitRate { // a page that nobody left by is no exit page
-			column = f.den
-		}
-		condition := p.known(w, m, p.sum(column)) + " != 0"
+		sum := p.sum(f.num)
 		switch {
 		case isRevenue(m): // of an event without an amount it is null, and not left out
-			condition = p.sum(schema.Events) + " != 0"
+			sum = p.sum(schema.Events)
 		case !f.ratio:
-			condition = p.known(w, m, p.counted(m, f)) + " != 0"
+			sum = p.counted(m, f)
+		case m != ExitRate: // a page that nobody left by is no exit page
+			sum = p.sum(f.den)
 		}
+		if !isRevenue(m) {
+			sum = p.known(w, m, sum)
+		}
+		if i := l.find(sum); i >= 0 {
+			sum = l.columns[i].name
+		}
+		condition := sum + " != 0"
 		if !slices.Contains(counted, condition) {
 			counted = append(counted, condition)
 		}
@@ -273,11 +328,10 @@ func (p *plan) groups(w *writer) string {
 	return "GROUP BY " + strings.Join(keys, ", ") + "\nHAVING " + strings.Join(counted, " OR ") + "\n"
 }
 
-// orderBy ends with all dimensions, so that rows have one order.
+// orderBy has all dimensions, so that rows have one order.
 func (p *plan) orderBy(order []Order) string {
-	var keys []string
-	var named []string
-	for _, o := range order {
+	var keys, named []string
+	for _, o := range p.deciding(order) {
 		key := "m" + strconv.Itoa(slices.Index(p.query.Metrics, Metric(o.Name)))
 		if i := slices.Index(p.query.Dimensions, o.Name); i >= 0 {
 			key = "d" + strconv.Itoa(i)
@@ -289,9 +343,21 @@ func (p *plan) orderBy(order []Order) string {
 		keys = append(keys, key)
 	}
 	for i := range p.query.Dimensions {
-		if key := "d" + strconv.Itoa(i); !slices.Contains(named, key) {
+		if key := "d" + strconv.Itoa(i); !slices.Contains(named, key) && p.codeOf(i) < 0 {
 			keys = append(keys, key)
 		}
 	}
 	return strings.Join(keys, ", ")
+}
+
+// deciding is the part of the order that decides anything: rows that are alike in all dimensions are one row.
+func (p *plan) deciding(order []Order) []Order {
+	left := slices.Clone(p.query.Dimensions)
+	for i, o := range order {
+		if len(left) == 0 {
+			return order[:i]
+		}
+		left = slices.DeleteFunc(left, func(name string) bool { return name == o.Name })
+	}
+	return order
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -21,6 +22,11 @@ type cannedAPI struct {
 	signedIn  bool                // questions are answered
 	exchanges map[string]exchange // of the reports over people who consented; see people_test.go
 	noReports bool                // the opt-in path is off
+	shared    bool                // whoever looks came by a link
+	away      int                 // the status of all answers about numbers, while it is not 0
+	scale     float64             // all visitors are so many times as many, unless it is 0
+	held      chan struct{}       // questions are answered once it is closed, unless it is nil
+	waiting   atomic.Int32        // how many questions came while they were held
 }
 
 // question is what the page asks; see Plausible's stats API v2.
@@ -37,8 +43,8 @@ type question struct {
 }
 
 type result struct {
-	Metrics    []float64 `json:"metrics"`
-	Dimensions []any     `json:"dimensions"`
+	Metrics    []any `json:"metrics"`
+	Dimensions []any `json:"dimensions"`
 }
 
 // combinations are canned: a part of what the server says.
@@ -51,6 +57,11 @@ var combinations = []map[string]any{
 	{"grain": "day", "dimensions": []string{"visit:source", "visit:referrer"}},
 	{"grain": "day", "dimensions": []string{"visit:country", "visit:region", "visit:city"}},
 	{"grain": "day", "dimensions": []string{"visit:source", "visit:device", "visit:browser", "visit:os"}},
+	{"grain": "day", "dimensions": []string{
+		"visit:utm_campaign", "visit:utm_source", "visit:utm_medium", "visit:utm_content", "visit:utm_term",
+	}},
+	{"grain": "day", "dimensions": []string{"visit:browser", "visit:browser_version"}},
+	{"grain": "day", "dimensions": []string{"visit:os", "visit:os_version"}},
 	{"grain": "day", "dimensions": []string{"event:name", "visit:source"}},
 	{"grain": "day", "dimensions": []string{"event:page", "segment"}},
 	{"grain": "day", "dimensions": []string{"visit:source", "visit:channel", "visit:utm_campaign", "segment"}},
@@ -82,25 +93,33 @@ var values = map[string][]struct {
 		{"/e", 40},
 		{"/f", 30},
 	},
-	"visit:entry_page":   {{"/", 700}},
-	"visit:source":       {{"Direct / None", 600}, {"Google", 500}},
-	"visit:channel":      {{"Direct", 600}, {"Organic Search", 500}},
-	"visit:country":      {{"NL", 800}, {"(other)", 300}, {"DE", 134}},
-	"visit:city":         {{"2759794", 400}},
-	"visit:region":       {{"NL-NH", 410}, {"(other)", 20}},
-	"visit:exit_page":    {{"/thanks", 333}},
-	"visit:utm_campaign": {{"spring", 44}},
-	"visit:browser":      {{"Firefox", 700}},
-	"event:name":         {{"Signup", 33}},
-	"event:goal":         {{"Sign up", 30}, {"Read an article", 12}},
-	"event:next_page":    {{"/signup", 210}, {"(other)", 12}},
-	"drop:reason":        {{"robot", 1000}, {"datacenter", 200}, {"headless", 30}, {"ai_robot", 4}},
-	"drop:agent":         {{"GPTBot", 600}, {"(not set)", 34}},
+	"visit:entry_page":      {{"/", 700}},
+	"visit:source":          {{"Direct / None", 600}, {"Google", 500}},
+	"visit:channel":         {{"Direct", 600}, {"Organic Search", 500}},
+	"visit:country":         {{"NL", 800}, {"(other)", 300}, {"DE", 134}},
+	"visit:city":            {{"2759794", 400}},
+	"visit:region":          {{"NL-NH", 410}, {"(other)", 20}},
+	"visit:exit_page":       {{"/thanks", 333}},
+	"visit:utm_campaign":    {{"spring", 44}},
+	"visit:utm_medium":      {{"email", 40}, {"cpc", 4}},
+	"visit:browser_version": {{"145", 500}, {"144", 200}},
+	"visit:browser":         {{"Firefox", 700}},
+	"event:name":            {{"Signup", 33}},
+	"event:goal":            {{"Sign up", 30}, {"Read an article", 12}},
+	"event:next_page":       {{"/signup", 210}, {"(other)", 12}},
+	"event:props:plan":      {{"(other)", 9}, {"pro", 8}, {"(not set)", 2}},
+	"drop:reason":           {{"robot", 1000}, {"datacenter", 200}, {"headless", 30}, {"ai_robot", 4}},
+	"drop:agent":            {{"GPTBot", 600}, {"(not set)", 34}},
 }
 
-// metricOf is the canned value of a metric where there are so many visitors.
-func metricOf(metric string, visitors float64) float64 {
+// metricOf is the canned value of a metric where there are so many visitors. Money is an object, and those who signed up paid nothing.
+func metricOf(metric string, visitors float64) any {
 	switch metric {
+	case "total_revenue":
+		if visitors == 30 {
+			return nil
+		}
+		return map[string]any{"value": visitors * 9.5, "currency": "EUR", "short": "€…", "long": "€…"}
 	case "visits":
 		return visitors + 100
 	case "pageviews", "events":
@@ -111,7 +130,7 @@ func metricOf(metric string, visitors float64) float64 {
 		return 42
 	case "visit_duration", "time_on_page":
 		return 75
-	case "conversion_rate":
+	case "conversion_rate", "group_conversion_rate":
 		return 2.5
 	case "lcp_p75":
 		return 1920
@@ -142,8 +161,15 @@ func (a *cannedAPI) serve(t *testing.T) *httptest.Server {
 }
 
 func (a *cannedAPI) answer(r *http.Request) (int, any) {
+	if a.held != nil && r.URL.Path == "/api/v2/query" {
+		a.waiting.Add(1)
+		<-a.held
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.away != 0 && (r.URL.Path == "/api/v2/query" || strings.Contains(r.URL.Path, "/stats/")) {
+		return a.away, map[string]string{"error": "The database does not answer."}
+	}
 	if r.URL.Path == "/api/login" {
 		var in struct{ Name, Password string }
 		if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.Password != "grass" {
@@ -164,6 +190,9 @@ func (a *cannedAPI) answer(r *http.Request) (int, any) {
 	}
 	switch r.URL.Path {
 	case "/api/me":
+		if a.shared {
+			return 200, map[string]bool{"shared": true}
+		}
 		return 200, map[string]string{"user": "ada", "place_note": placeNote}
 	case "/api/sites":
 		return 200, []map[string]any{
@@ -176,6 +205,11 @@ func (a *cannedAPI) answer(r *http.Request) (int, any) {
 		}
 	case "/api/combinations":
 		return 200, combinations
+	case "/api/properties":
+		if r.URL.Query().Get("site_id") != "example.com" {
+			return 200, []string{}
+		}
+		return 200, []string{"plan", "url"}
 	case "/api/stats/buttons":
 		return a.buttons(r)
 	case "/api/stats/funnels":
@@ -205,6 +239,9 @@ func (a *cannedAPI) query(q question) (int, any) {
 		if q.Site == "new.example" {
 			visitors = 0
 		}
+		if a.scale != 0 {
+			visitors *= a.scale
+		}
 		r := result{Dimensions: append([]any{}, dimensions...)}
 		for _, m := range q.Metrics {
 			r.Metrics = append(r.Metrics, metricOf(m, visitors))
@@ -215,7 +252,8 @@ func (a *cannedAPI) query(q question) (int, any) {
 	case len(q.Dimensions) == 0:
 		add(1234)
 		if q.Site == "new.example" {
-			results = []result{{Metrics: make([]float64, len(q.Metrics)), Dimensions: []any{}}}
+			none := slices.Repeat([]any{0}, len(q.Metrics))
+			results = []result{{Metrics: none, Dimensions: []any{}}}
 		}
 	case strings.HasPrefix(q.Dimensions[0], "time:") && q.Site != "new.example":
 		labels, err := timeLabels(q)
@@ -268,6 +306,9 @@ func timeLabels(q question) ([]string, error) {
 			labels = append(labels, last.Add(time.Duration(i)*time.Hour).Format(time.DateTime))
 		case "time:day":
 			labels = append(labels, last.AddDate(0, 0, i-4).Format(time.DateOnly))
+		case "time:week":
+			monday := last.AddDate(0, 0, -(int(last.Weekday())+6)%7)
+			labels = append(labels, monday.AddDate(0, 0, 7*(i-4)).Format(time.DateOnly))
 		case "time:month":
 			labels = append(labels, last.AddDate(0, i-4, 1-last.Day()).Format(time.DateOnly))
 		}
@@ -288,6 +329,13 @@ func (a *cannedAPI) asked(dimension, filter string) bool {
 		}
 		return slices.Contains(q.Dimensions, dimension) && strings.TrimSpace(got) == filter
 	})
+}
+
+// set changes what is answered from now on.
+func (a *cannedAPI) set(change func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	change()
 }
 
 // askedFor reports whether a question about just these days came in.

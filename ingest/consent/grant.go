@@ -221,6 +221,7 @@ func (l *Ledger) grant(site *schema.Site, c *choice, key subjectKey, page string
 	}
 	if s == nil {
 		cid := newSeed()[:cidBytes]
+		cid[0] &= 0x7f // so that its text does not begin with "-", which a command would take for an option
 		out.cid = base64.RawURLEncoding.EncodeToString(cid)
 		key = subjectKey{site.ID, l.keys.Load().ref(site.ID, cid)}
 		e.Ref = refText(key.ref)

@@ -172,6 +172,9 @@ func (w *world) agree(purposes ...string) *person {
 func (p *person) took(out map[string]any) {
 	p.cid, p.token, p.record = out["cid"].(string), out["token"].(string), out["record_id"].(string)
 	p.event, _ = out["event_id"].(string)
+	if strings.HasPrefix(p.cid, "-") {
+		p.w.t.Errorf("the id %s is no argument of a command", p.cid)
+	}
 	cid, _ := parseCID(p.cid)
 	site, _ := bySiteName(p.site)
 	p.ref = p.w.ledger.keys.Load().ref(site.ID, cid)

@@ -3,6 +3,8 @@ package tracker
 import (
 	"bytes"
 	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -27,12 +29,18 @@ const (
 	cacheSite = "public, max-age=60, stale-while-revalidate=86400"
 	// cacheForEver is for a request that names the content's hash: a year, the longest that is usual.
 	cacheForEver = "public, max-age=31536000, immutable"
+	// integritySuffix behind a script's name asks for its hash, as in integrity="sha384-…". A page that names the hash loads
+	// no newer script: its tag has to change when Turf is updated, or the site's settings where the script follows them.
+	integritySuffix = ".sri"
+	// DefaultEndpoint is the path on the script's own host to which it posts.
+	DefaultEndpoint = "/api/event"
 	// notFound tells whoever put the tag on a page what is wrong with it.
 	notFound = `No such script. These are here:
   turf.js                                 our own; more parts: turf.<part>[.<part>…].js
   turf-<domain>.js                        with the parts of the site's settings
   plausible.js script.js analytics.js p.js  for tags of Plausible, also script.<part>[.<part>…].js
   pa-<id>.js                              for plausible.init(…)
+  turf.js.sri                             what integrity="…" has to be for turf.js; likewise of all others
 The parts, in any order: hash outbound-links exclusions compat local manual file-downloads pageview-props tagged-events
 revenue pageleave form-submissions 404 clicks mask vitals timezone screen strict
 `
@@ -40,7 +48,8 @@ revenue pageleave form-submissions 404 clicks mask vitals timezone screen strict
 
 // variant is a script ready to be sent.
 type variant struct {
-	etag string // without quotes
+	etag      string // without quotes
+	integrity string // "sha384-…"
 	// text is the script as it is, and as gzip and brotli.
 	text, gzip, brotli []byte
 }
@@ -64,12 +73,17 @@ type handler struct {
 // (pa-<id>.js); nil knows no site. It is called for such names only, and has to be safe for use by many goroutines,
 // as the handler is. What is not there is answered 404 with a text that says what is.
 func Handler(site func(id string) (Options, bool)) http.Handler {
+	return HandlerTo(DefaultEndpoint, site)
+}
+
+// HandlerTo is a Handler of scripts that post to another path on their own host.
+func HandlerTo(endpoint string, site func(id string) (Options, bool)) http.Handler {
 	if site == nil {
 		site = func(string) (Options, bool) { return Options{}, false }
 	}
 	parts := newAssembler()
 	return Serve(func(name string) (any, bool, bool) { return found(resolve(name, site)) },
-		func(o any) []byte { return parts.script(o.(Options)) }, notFound)
+		func(o any) []byte { return parts.scriptTo(endpoint, o.(Options)) }, notFound)
 }
 
 func found(o Options, perSite, ok bool) (any, bool, bool) { return o, perSite, ok }
@@ -90,13 +104,20 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "only GET and HEAD are answered here", http.StatusMethodNotAllowed)
 		return
 	}
-	o, perSite, ok := h.find(path.Base(r.URL.Path))
+	name, integrity := strings.CutSuffix(path.Base(r.URL.Path), integritySuffix)
+	o, perSite, ok := h.find(name)
 	if !ok {
 		head.Set("Cache-Control", "no-cache")
 		http.Error(w, h.missing, http.StatusNotFound)
 		return
 	}
 	v := h.variant(o)
+	if integrity {
+		head.Set("Cache-Control", "no-cache")
+		head.Set("Content-Type", "text/plain; charset=utf-8")
+		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(v.integrity+"\n"))
+		return
+	}
 	switch {
 	case r.URL.RawQuery == "v="+v.etag:
 		head.Set("Cache-Control", cacheForEver)
@@ -148,7 +169,7 @@ func (h *handler) kept(o any) *variant {
 
 // newVariant compresses a script.
 func newVariant(text []byte) *variant {
-	sum := sha256.Sum256(text)
+	sum, long := sha256.Sum256(text), sha512.Sum384(text)
 	var br, gz bytes.Buffer
 	compress(brotli.NewWriterLevel(&br, brotli.BestCompression), text)
 	gw, err := gzip.NewWriterLevel(&gz, gzip.BestCompression)
@@ -156,7 +177,10 @@ func newVariant(text []byte) *variant {
 		panic(fmt.Sprintf("BUG: gzip: %v", err))
 	}
 	compress(gw, text)
-	return &variant{etag: hex.EncodeToString(sum[:8]), text: text, gzip: gz.Bytes(), brotli: br.Bytes()}
+	return &variant{
+		etag: hex.EncodeToString(sum[:8]), integrity: "sha384-" + base64.StdEncoding.EncodeToString(long[:]),
+		text: text, gzip: gz.Bytes(), brotli: br.Bytes(),
+	}
 }
 
 // compress writes all of the text to w, whose underlying buffer takes everything.

@@ -8,9 +8,7 @@ package tracker
 //go:generate go run ./build
 
 import (
-	"crypto/sha512"
 	_ "embed"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -145,17 +143,13 @@ func newAssembler() assembler {
 	return a
 }
 
-// Script is the text of the script that o describes, and Integrity its hash for the integrity attribute of a tag. A
-// page that names the hash loads no newer script: the tag has to change when Turf is updated.
+// Script is the text of the script that o describes.
 func Script(o Options) []byte { return newAssembler().script(o) }
 
-// Integrity is the hash of Script(o), as in integrity="sha384-…".
-func Integrity(o Options) string {
-	sum := sha512.Sum384(Script(o))
-	return "sha384-" + base64.StdEncoding.EncodeToString(sum[:])
-}
+func (a assembler) script(o Options) []byte { return a.scriptTo(DefaultEndpoint, o) }
 
-func (a assembler) script(o Options) []byte {
+// scriptTo is a script that posts to another path on its own host.
+func (a assembler) scriptTo(path string, o Options) []byte {
 	has := map[string]bool{"domain": o.Domain != "", "endpoint": o.Endpoint != ""}
 	if o.Parts&Strict != 0 {
 		o.Parts &^= strictWithout
@@ -168,7 +162,8 @@ func (a assembler) script(o Options) []byte {
 		tag = `(document.currentScript||document.querySelector("script[data-domain]"))`
 	}
 	return a[flavours[o.Flavour]].Join(has,
-		"TAG_ELEMENT", tag, "DOMAIN_TEXT", quote(o.Domain), "ENDPOINT_TEXT", quote(o.Endpoint), "CONFIG_JSON", config(o.Parts))
+		"TAG_ELEMENT", tag, "EVENT_PATH", quote(path), "DOMAIN_TEXT", quote(o.Domain), "ENDPOINT_TEXT", quote(o.Endpoint),
+		"CONFIG_JSON", config(o.Parts))
 }
 
 // holds reports whether each of the conditions has a term that is true.

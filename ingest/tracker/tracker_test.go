@@ -3,6 +3,8 @@ package tracker
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha512"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -29,7 +31,7 @@ func parses(text []byte) string {
 	if len(res.Errors) > 0 {
 		return res.Errors[0].Text
 	}
-	for _, left := range []string{"TAG_ELEMENT", "DOMAIN_TEXT", "ENDPOINT_TEXT", "CONFIG_JSON", "GLOBAL", "debugger"} {
+	for _, left := range []string{"TAG_ELEMENT", "EVENT_PATH", "DOMAIN_TEXT", "ENDPOINT_TEXT", "CONFIG_JSON", "GLOBAL", "debugger"} {
 		if bytes.Contains(text, []byte(left)) {
 			return left + " is left in it"
 		}
@@ -168,6 +170,16 @@ func FuzzNames(f *testing.F) {
 	})
 }
 
+// read is the body of an answer that has to be 200.
+func read(t *testing.T, r *http.Response) []byte {
+	t.Helper()
+	text, err := io.ReadAll(r.Body)
+	if err != nil || r.StatusCode != http.StatusOK {
+		t.Fatal(r.Status, err)
+	}
+	return text
+}
+
 func get(h http.Handler, path string, header ...string) *http.Response {
 	r := httptest.NewRequest(http.MethodGet, path, nil)
 	for i := 0; i < len(header); i += 2 {
@@ -291,10 +303,25 @@ func TestKeptVariants(t *testing.T) {
 	}
 }
 
+// The hash that is told of a script is that of the script, and a script at a path of the owner's choice posts to there.
 func TestIntegrity(t *testing.T) {
-	got := Integrity(Options{Parts: Default})
-	if !strings.HasPrefix(got, "sha384-") || len(got) != len("sha384-")+64 || got == Integrity(Options{}) {
-		t.Error(got)
+	for endpoint, h := range map[string]http.Handler{
+		DefaultEndpoint: Handler(nil), "/numbers/event": HandlerTo("/numbers/event", nil),
+	} {
+		for _, name := range []string{"turf.js", "turf.outbound-links.js", "script.js", "pa-x.js"} {
+			script := read(t, get(h, "/js/"+name))
+			sum := sha512.Sum384(script)
+			want := "sha384-" + base64.StdEncoding.EncodeToString(sum[:]) + "\n"
+			if got := read(t, get(h, "/js/"+name+".sri")); string(got) != want {
+				t.Errorf("%s: %q, want %q", name, got, want)
+			}
+			if n := bytes.Count(script, []byte(`"`+endpoint+`"`)); n != 1 || bytes.Count(script, []byte(`/event"`)) != 1 {
+				t.Errorf("%s does not post to %s", name, endpoint)
+			}
+		}
+		if got := get(h, "/js/turf.nosuch.js.sri"); got.StatusCode != http.StatusNotFound {
+			t.Errorf("no such script: %d", got.StatusCode)
+		}
 	}
 }
 

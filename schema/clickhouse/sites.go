@@ -81,16 +81,31 @@ func newSiteIndex(docs *documents) *siteIndex {
 		}
 		index.byID[site.ID] = site
 	}
+	// A name of before stands for its site where no site has it now; of several, for the newest.
+	for _, site := range index.byID {
+		for _, name := range site.Former {
+			other, ok := index.byDomain[name]
+			if !ok || other.Domain != name && site.ID > other.ID {
+				index.byDomain[name] = site
+			}
+		}
+	}
 	index.list = slices.SortedFunc(maps.Values(index.byID), func(a, b schema.Site) int {
 		return cmp.Or(strings.Compare(a.Domain, b.Domain), cmp.Compare(a.ID, b.ID))
 	})
 	return index
 }
 
+// has reports whether a site has the name now; one that it had is free.
+func (i *siteIndex) has(name string) bool {
+	site, ok := i.byDomain[name]
+	return ok && site.Domain == name
+}
+
 // List returns all sites by domain. The slice must not be changed.
 func (s *Sites) List() []schema.Site { return s.load().list }
 
-// ByDomain finds a site by its name, in lower case, with www. before it or without. It does not allocate.
+// ByDomain finds a site by its name or one that it had, in lower case, with www. before it or without. It does not allocate.
 func (s *Sites) ByDomain(domain string) (schema.Site, bool) {
 	index := s.load()
 	if site, ok := index.byDomain[domain]; ok {
@@ -133,7 +148,7 @@ func (s *Sites) add(ctx context.Context, domain, timezone string) (schema.Site, 
 		return schema.Site{}, err
 	}
 	index := s.load()
-	if _, ok := index.byDomain[name]; ok {
+	if index.has(name) {
 		return schema.Site{}, ErrExists
 	}
 	id, err := nextSiteID(index.from)
@@ -169,8 +184,9 @@ func (s *Sites) put(ctx context.Context, site schema.Site) error {
 	return s.records.put(ctx, Record{Kind: siteKind, ID: strconv.FormatUint(uint64(site.ID), 10), Doc: doc})
 }
 
-// Set changes a site by change, whose error it returns. Number, name, time of creation and time zone stay what they
-// are. What is wrong with declarations is a *schema.InvalidError; since when they hold is set here. Of two processes
+// Set changes a site by change, whose error it returns. Number, time of creation and time zone stay what they are. A new name is one
+// that no other site has ([ErrExists]); the old one goes on to stand for the site, and its counters stay, for they are under its
+// number. What is wrong with declarations is a *schema.InvalidError; since when they hold is set here. Of two processes
 // that change the same site in the same instant, one wins.
 func (s *Sites) Set(ctx context.Context, domain string, change func(*schema.Site) error) (schema.Site, error) {
 	site, err := s.set(ctx, domain, change)
@@ -195,8 +211,31 @@ func (s *Sites) set(ctx context.Context, domain string, change func(*schema.Site
 	if err := checkChange(&old, &site); err != nil {
 		return schema.Site{}, err
 	}
+	if err := s.rename(&old, &site); err != nil {
+		return schema.Site{}, err
+	}
 	site.Began(&old.Declarations, s.records.now().UTC().Truncate(time.Second))
 	return site, s.put(ctx, site)
+}
+
+// rename checks the name that a site shall have, and notes the one that it had. The caller holds records.mu.
+func (s *Sites) rename(old, site *schema.Site) error {
+	site.Former = old.Former
+	if site.Domain == old.Domain {
+		return nil
+	}
+	name, err := schema.CleanDomain(site.Domain)
+	if err != nil {
+		return err
+	}
+	if s.load().has(name) {
+		return ErrExists
+	}
+	site.Domain = name
+	if name != old.Domain {
+		site.Renamed(old.Domain)
+	}
+	return nil
 }
 
 // find reads the documents and finds the site among them. The caller holds records.mu.
@@ -220,8 +259,8 @@ func checkChange(old, site *schema.Site) error {
 		return fmt.Errorf("its time zone stays %s: what was counted lies in that zone's days, and cannot be moved. "+
 			"Add a site of another name with the new zone, or remove this one and add it again", old.Timezone)
 	}
-	if site.ID != old.ID || site.Domain != old.Domain || !site.Created.Equal(old.Created) {
-		return errors.New("its number, name and time of creation cannot be changed")
+	if site.ID != old.ID || !site.Created.Equal(old.Created) {
+		return errors.New("its number and time of creation cannot be changed")
 	}
 	for i, g := range site.Guards {
 		if g.K < 1 || g.K > schema.MaxK {

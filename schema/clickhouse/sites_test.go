@@ -115,7 +115,7 @@ func TestSitesSet(t *testing.T) {
 			"time zone", "example.com", func(s *schema.Site) error { s.Timezone = "Europe/Amsterdam"; return nil },
 			"its time zone stays UTC",
 		},
-		{"name", "example.com", func(s *schema.Site) error { s.Domain = "example.org"; return nil }, "cannot be changed"},
+		{"no name", "example.com", func(s *schema.Site) error { s.Domain = "?"; return nil }, "is not a domain"},
 		{"number", "example.com", func(s *schema.Site) error { s.ID = 7; return nil }, "cannot be changed"},
 		{"own error", "example.com", func(*schema.Site) error { return wish }, wish.Error()},
 	} {
@@ -130,6 +130,72 @@ func TestSitesSet(t *testing.T) {
 		if len(site.Guards) != 1 || site.K(99) != schema.DefaultK || site.K(100) != 5 {
 			t.Errorf("site %+v", site)
 		}
+	}
+}
+
+// TestSitesRename: a site gets another name and keeps its number, so its counters. Its old name stands for it until another has it.
+func TestSitesRename(t *testing.T) {
+	config := engineConfig(t)
+	s := openSites(t, openRecords(t, open(t, config)))
+	add := func(domain string) {
+		t.Helper()
+		if _, err := s.Add(t.Context(), domain, "UTC"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rename := func(from, to string) error {
+		_, err := s.Set(t.Context(), from, func(site *schema.Site) error { site.Domain = to; return nil })
+		return err
+	}
+	renames := func(from, to string) func() error { return func() error { return rename(from, to) } }
+	removesB := func() error {
+		_, err := s.Remove(t.Context(), "b.example")
+		return err
+	}
+	add("a.example")
+	add("b.example")
+	for _, tt := range []struct {
+		do   func() error
+		fail error
+		want map[string]string // the site that a name stands for, by number and name; "" for none
+	}{
+		{renames("a.example", "b.example"), clickhouse.ErrExists, map[string]string{"a.example": "1:a.example"}},
+		{
+			renames("a.example", "https://www.C.example/"), nil,
+			map[string]string{"a.example": "1:c.example", "www.a.example": "1:c.example", "c.example": "1:c.example"},
+		},
+		{renames("a.example", "d.example"), nil, map[string]string{"a.example": "1:d.example", "c.example": "1:d.example"}},
+		{renames("d.example", "a.example"), nil, map[string]string{"a.example": "1:a.example", "d.example": "1:a.example"}},
+		{renames("b.example", "d.example"), nil, map[string]string{"d.example": "2:d.example", "b.example": "2:d.example"}},
+		{renames("d.example", "e.example"), nil, map[string]string{"d.example": "2:e.example"}}, // not 1, which had it before
+		{renames("e.example", "d.example"), nil, map[string]string{"e.example": "2:d.example"}},
+		{func() error { add("b.example"); return nil }, nil, map[string]string{"b.example": "3:b.example", "c.example": "1:a.example"}},
+		{removesB, nil, map[string]string{"b.example": "2:d.example"}},
+		{removesB, nil, map[string]string{"b.example": "", "d.example": "1:a.example"}},
+	} {
+		if err := tt.do(); !errors.Is(err, tt.fail) || (err == nil) != (tt.fail == nil) {
+			t.Fatalf("%v, want %v", err, tt.fail)
+		}
+		again := openSites(t, openRecords(t, open(t, config)))
+		for name, want := range tt.want {
+			for _, sites := range []*clickhouse.Sites{s, again} {
+				site, ok := sites.ByDomain(name)
+				if got := fmt.Sprintf("%d:%s", site.ID, site.Domain); ok != (want != "") || ok && got != want {
+					t.Errorf("%s stands for %s, %v, want %q", name, got, ok, want)
+				}
+			}
+		}
+	}
+	for i := range schema.MaxFormerNames + 2 {
+		if err := rename("a.example", fmt.Sprintf("n%d.example", i)); err != nil {
+			t.Fatal(i, err)
+		}
+		if err := rename(fmt.Sprintf("n%d.example", i), "a.example"); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	if site, _ := s.ByDomain("a.example"); len(site.Former) != schema.MaxFormerNames || site.Former[0] != "n2.example" {
+		t.Errorf("names of before: %v", site.Former)
 	}
 }
 

@@ -9,6 +9,8 @@ import type { Span } from "./period";
 export interface Site {
   site: string;
   timezone: string;
+  role?: "viewer" | "editor"; // of a guest; left out: whoever looks may do everything
+  former_names?: string[]; // which it had
   goals?: number; // how many its owner declared
   funnels?: string[]; // their names
   segments?: string[]; // likewise
@@ -19,6 +21,7 @@ export interface Site {
 export interface Me {
   open?: boolean;
   user?: string;
+  guest?: boolean; // a user who sees only some sites
   shared?: boolean; // came by a link to one site
   place_note?: string; // where the places come from, and how old that is
 }
@@ -28,11 +31,19 @@ export class APIError extends Error {
   constructor(readonly status: number, message: string) {
     super(message);
   }
+
+  /** Reports whether the same question may be answered a little later. */
+  get isPassing(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
 }
+
+/** What may be asked for; the latter is the conversion rate of each bucket of a series. */
+type Asked = Metric | "group_conversion_rate";
 
 export interface Question {
   site: string;
-  metrics: Metric[];
+  metrics: Asked[];
   range: Span | "all";
   dimensions?: string[];
   filters?: Filter[];
@@ -43,23 +54,29 @@ export interface Question {
 }
 
 export interface Answer {
-  rows: { dimensions: string[]; values: (number | null)[] }[];
+  rows: { dimensions: string[]; values: (number | null)[]; currency?: string }[]; // the currency is that of values that are money
   warnings: Partial<Record<Metric, Warning>>;
   missing?: string; // what of the days is not known, in the server's words
   partial: boolean; // some days are in none of the numbers
 }
 
 /** What there is to know of a metric's numbers: see meta.metric_warnings of the server's package stats. */
-export type Warning = "joined_tuples" | "small_groups_hidden" | "values_limit" | "counted_since" | "not_imported";
+export type Warning =
+  | "joined_tuples" | "small_groups_hidden" | "values_limit" | "counted_since" | "no_revenue_goals_matching" | "not_imported";
 
 interface WireAnswer {
-  results: { metrics: (number | null)[]; dimensions: (string | number)[] }[];
+  results: { metrics: (number | Money | null)[]; dimensions: (string | number)[] }[];
   meta?: {
-    metric_warnings?: Partial<Record<Metric, { code: Warning; warning: string }>>;
+    metric_warnings?: Partial<Record<Asked, { code: Warning }>>;
     imports_warning?: string;
     left_out_days?: DayPair[];
-    unknown_days?: Partial<Record<Metric, DayPair[]>>;
+    unknown_days?: Partial<Record<Asked, DayPair[]>>;
   };
+}
+
+interface Money {
+  value: number;
+  currency: string; // its code, as EUR
 }
 
 /** First and last day. */
@@ -95,9 +112,10 @@ export async function call(path: string, init: RequestInit = {}): Promise<unknow
   throw new APIError(response.status, typeof said === "string" ? said : `The server answered ${response.status}.`);
 }
 
-function post(path: string, body: unknown, signal?: AbortSignal): Promise<unknown> {
+/** Sends JSON. */
+export function send(method: string, path: string, body: unknown, signal?: AbortSignal): Promise<unknown> {
   return call(path, {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal: signal ?? null,
+    method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal: signal ?? null,
   });
 }
 
@@ -106,11 +124,11 @@ export async function me(): Promise<Me> {
 }
 
 export async function login(name: string, password: string): Promise<void> {
-  await post("/api/login", { name, password });
+  await send("POST", "/api/login", { name, password });
 }
 
 export async function logout(): Promise<void> {
-  await post("/api/logout", {});
+  await send("POST", "/api/logout", {});
 }
 
 export async function sites(signal?: AbortSignal): Promise<Site[]> {
@@ -126,6 +144,11 @@ export async function combinations(): Promise<Combination[]> {
 export async function current(site: string, signal?: AbortSignal): Promise<number> {
   const path = `/api/v1/stats/realtime/visitors?site_id=${encodeURIComponent(site)}`;
   return Number(await call(path, { signal: signal ?? null }));
+}
+
+/** The names of the properties of a site's events. */
+export async function properties(site: string, signal?: AbortSignal): Promise<string[]> {
+  return (await call(`/api/properties?site_id=${encodeURIComponent(site)}`, { signal: signal ?? null })) as string[];
 }
 
 /** The body of a question as Plausible's stats API v2 wants it. */
@@ -145,21 +168,29 @@ export function wireQuestion(q: Question): Record<string, unknown> {
 }
 
 export async function ask(q: Question, signal?: AbortSignal): Promise<Answer> {
-  const answer = (await post("/api/v2/query", wireQuestion(q), signal)) as WireAnswer;
+  const answer = (await send("POST", "/api/v2/query", wireQuestion(q), signal)) as WireAnswer;
   const warnings: Answer["warnings"] = {};
   const meta = answer.meta ?? {};
-  for (const [metric, w] of Object.entries(meta.metric_warnings ?? {})) warnings[metric as Metric] = w.code;
-  const missing = meta.imports_warning ?? unknownText(Object.entries(meta.unknown_days ?? {}) as [Metric, DayPair[]][]);
-  return {
-    rows: answer.results.map((r) => ({ dimensions: r.dimensions.map(String), values: r.metrics })), warnings,
-    partial: meta.left_out_days !== undefined, ...(missing === undefined ? {} : { missing }),
-  };
+  for (const [metric, w] of Object.entries(meta.metric_warnings ?? {})) warnings[shownAs(metric as Asked)] = w.code;
+  const rows = answer.results.map((r) => {
+    const money = r.metrics.find(isMoney);
+    const values = r.metrics.map((v) => (isMoney(v) ? v.value : v));
+    return { dimensions: r.dimensions.map(String), values, ...(money && { currency: money.currency }) };
+  });
+  const missing = meta.imports_warning ?? unknownText(Object.entries(meta.unknown_days ?? {}) as [Asked, DayPair[]][]);
+  return { rows, warnings, partial: meta.left_out_days !== undefined, ...(missing === undefined ? {} : { missing }) };
+}
+
+/** The metric under whose name the page shows it. */
+function shownAs(m: Asked): Metric {
+  return m === "group_conversion_rate" ? "conversion_rate" : m;
 }
 
 /** "Bounce rate: not known of the imported days 2026-01-01 to 2026-01-31." */
-function unknownText(unknown: [Metric, DayPair[]][]): string | undefined {
+function unknownText(unknown: [Asked, DayPair[]][]): string | undefined {
   if (unknown.length === 0) return undefined;
-  return `${unknown.map(([m]) => metrics[m].title).join(", ")}: ${importedText("not known of", unknown[0]![1])}`;
+  const titles = unknown.map(([m]) => metrics[shownAs(m)].title).join(", ");
+  return `${titles}: ${importedText("not known of", unknown[0]![1])}`;
 }
 
 /** Names days that were imported: "without the imported days 2026-01-01 to 2026-01-31." */
@@ -168,6 +199,10 @@ export function importedText(how: string, days: DayPair[]): string {
   const last = days.at(-1)![1];
   const what = first === last ? `the imported day ${first}` : `the imported days ${days.length > 1 ? "from " : ""}${first} to ${last}`;
   return `${how} ${what}.`;
+}
+
+function isMoney(v: number | Money | null): v is Money {
+  return typeof v === "object" && v !== null;
 }
 
 /** What of a step of a funnel is shown; see FunnelStepAnswer of the server's package stats. */

@@ -5,11 +5,12 @@ import * as api from "./api";
 import type { Combination } from "./combine";
 import { Header } from "./header";
 import { Footer, Guard, Notice, Waiting } from "./parts";
+import { Invitation, invitationToken } from "./invitation";
 import { Login } from "./login";
-import { useView } from "./navigate";
+import { replace, useView } from "./navigate";
 import { SitePage } from "./site";
 import { SiteList } from "./sites";
-import { TabPage, Tabs } from "./tabs";
+import { tabFor, TabPage, Tabs } from "./tabs";
 
 type Session =
   | { state: "asking" }
@@ -23,9 +24,15 @@ export function App() {
   const view = useView();
   const [session, setSession] = useState<Session>({ state: "asking" });
   const [attempt, setAttempt] = useState(0);
+  const [invitation, setInvitation] = useState(invitationToken);
   const retry = (): void => setAttempt((n) => n + 1);
 
   useEffect(() => api.whenSignedOut(() => setSession({ state: "signed out" })), []);
+  useEffect(() => {
+    const follow = (): void => setInvitation(invitationToken());
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
   useEffect(() => {
     let stale = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -44,6 +51,25 @@ export function App() {
     };
   }, [attempt]);
 
+  // A site that was renamed is found by its old address.
+  const there = session.state === "in" && session.sites.some((s) => s.site === view.site);
+  const renamed = session.state === "in" && !there ? session.sites.find((s) => s.former_names?.includes(view.site)) : undefined;
+  useEffect(() => {
+    if (renamed) replace({ ...view, site: renamed.site });
+  }, [renamed]);
+
+  if (invitation) {
+    return (
+      <Invitation
+        token={invitation}
+        onDone={() => {
+          setInvitation("");
+          setSession({ state: "asking" });
+          retry();
+        }}
+      />
+    );
+  }
   if (session.state === "signed out") return <Login onDone={retry} />;
   if (session.state === "asking") return <Waiting label="Loading" />;
   if (session.state === "failed") return <Notice title="Not there yet">{session.reason}</Notice>;
@@ -54,14 +80,14 @@ export function App() {
   };
   const site = session.sites.find((s) => s.site === view.site);
   // Whoever came by a link sees the numbers and nothing else.
-  const tab = session.me.shared ? undefined : view.tab;
+  const tab = session.me.shared ? undefined : tabFor(site, view.tab);
   return (
     <>
       <a class="skip" href="#content">Skip to the numbers</a>
       <Header view={view} sites={session.sites} me={session.me} onSignOut={signOut} />
-      {site && !session.me.shared && <Tabs view={view} />}
+      {site && !session.me.shared && <Tabs site={site} view={view} />}
       {view.site === ""
-        ? <SiteList sites={session.sites} />
+        ? <SiteList sites={session.sites} guest={session.me.guest} />
         : site
         ? <Guard key={`${site.site} ${tab}`}>
             {tab
@@ -69,7 +95,11 @@ export function App() {
               : <SitePage site={site} view={view} placeNote={session.me.place_note} combinations={session.combinations} />}
           </Guard>
         : <Notice title={`No site ${view.site} here`}>
-            Add it with <code>turf site add {view.site}</code>, or choose another one above.
+            {session.me.shared
+              ? "The link that you came by is to another site: choose it above."
+              : session.me.guest
+              ? "You were not invited to this site: choose one above, or ask whoever sees all of them."
+              : <>Add it with <code>turf site add {view.site}</code>, or choose another one above.</>}
           </Notice>}
       <Footer timezone={site?.timezone} />
     </>

@@ -34,3 +34,21 @@ test("a month may be labelled with the first day that was asked for", () => {
   const got = fill(rows, { from: "2026-01-15", to: "2026-03-02" }, "month", "UTC", [0], noon);
   assert.deepEqual(got.map((b) => [b.label, b.values[0]]), [["2026-01-01", 3], ["2026-02-01", 4], ["2026-03-01", 0]]);
 });
+
+test("weeks begin on Mondays, and the first and the last have the days that are in the span", () => {
+  const rows = [{ label: "2026-11-05", values: [3] }, { label: "2026-11-16", values: [4] }];
+  const got = fill(rows, { from: "2026-11-05", to: "2026-11-25" }, "week", "UTC", [0], noon);
+  assert.deepEqual(got, [
+    { label: "2026-11-05", values: [3], until: "2026-11-08", state: "past" },
+    { label: "2026-11-09", values: [0], until: "2026-11-15", state: "past" },
+    { label: "2026-11-16", values: [4], until: "2026-11-22", state: "past" },
+    { label: "2026-11-23", values: [0], until: "2026-11-25", state: "running" },
+  ]);
+  assert.equal(fill([], { from: "2026-11-02", to: "2026-11-11" }, "week", "UTC", [0], noon).every((b) => b.state === "past"), true);
+});
+
+test("hours of several days, in a zone whose clock goes back between them", () => {
+  const got = fill([], { from: "2026-10-24", to: "2026-10-26" }, "hour", "Europe/Amsterdam", [0], noon);
+  assert.equal(got.length, 72); // the 25th hour of that day comes with the second row of its label
+  assert.equal(got[24]!.label, "2026-10-25 00:00:00");
+});

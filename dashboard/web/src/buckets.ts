@@ -1,11 +1,12 @@
 // The chart's buckets: the API leaves empty ones out, here they come back.
 
-import { addDays, addMonths, clock, firstOfMonth, hoursOf } from "./day";
+import { addDays, addMonths, clock, type Day, firstOfMonth, hoursOf, monday } from "./day";
 import type { Interval, Span } from "./period";
 
 export interface Bucket {
   label: string; // as on the wire: "YYYY-MM-DD" or "YYYY-MM-DD HH:00:00"
   values: (number | null)[]; // one a metric; null: nothing to show
+  until?: Day; // of a week: the last of its days that is in the span
   state: "past" | "running" | "future";
 }
 
@@ -19,9 +20,13 @@ export function labelsOf(span: Span, interval: Interval, zone: string): string[]
   const labels: string[] = [];
   switch (interval) {
     case "hour":
-      return hoursOf(span.from, zone).map((h) => `${span.from} ${h}:00:00`);
+      for (let d = span.from; d <= span.to; d = addDays(d, 1)) labels.push(...hoursOf(d, zone).map((h) => `${d} ${h}:00:00`));
+      return labels;
     case "day":
       for (let d = span.from; d <= span.to; d = addDays(d, 1)) labels.push(d);
+      return labels;
+    case "week": // the first one begins with the span
+      for (let d = span.from; d <= span.to; d = addDays(monday(d), 7)) labels.push(d);
       return labels;
     case "month":
       for (let d = firstOfMonth(span.from); d <= span.to; d = addMonths(d, 1)) labels.push(d);
@@ -31,7 +36,7 @@ export function labelsOf(span: Span, interval: Interval, zone: string): string[]
 
 /** What of a label tells its bucket: a month may be labelled with any of its days, an hour with any of its minutes. */
 function keyOf(label: string, interval: Interval): string {
-  return label.slice(0, { hour: 13, day: 10, month: 7 }[interval]);
+  return label.slice(0, { hour: 13, day: 10, week: 10, month: 7 }[interval]);
 }
 
 /**
@@ -46,15 +51,27 @@ export function fill(
     const key = keyOf(row.label, interval);
     byKey.set(key, [...(byKey.get(key) ?? []), row]);
   }
-  const current = keyOf(clock(now, zone), interval);
+  const labels = labelsOf(span, interval, zone);
+  const time = keyOf(clock(now, zone), interval);
+  const current = interval === "week" ? runningWeek(labels, time, span.to) : time;
   const buckets: Bucket[] = [];
-  for (const label of labelsOf(span, interval, zone)) {
+  for (const label of labels) {
     const key = keyOf(label, interval);
     const state = key < current ? "past" : key === current ? "running" : "future";
     for (const row of byKey.get(key) ?? [undefined]) {
       const values = row?.values ?? (state === "future" ? empty.map(() => null) : empty);
-      buckets.push({ label, values, state });
+      buckets.push({ label, values, ...(interval === "week" && { until: lastOfWeek(label, span.to) }), state });
     }
   }
   return buckets;
+}
+
+function lastOfWeek(first: Day, end: Day): Day {
+  const sunday = addDays(monday(first), 6);
+  return sunday < end ? sunday : end;
+}
+
+/** The label of the week that today is in, or today's date where that is after the span. */
+function runningWeek(labels: string[], today: Day, end: Day): string {
+  return today > end ? today : labels.findLast((l) => l <= today) ?? today;
 }

@@ -14,21 +14,24 @@ const smallWidthPx = 560;
 /** Steps that the vertical axis may take, by the kind of number. */
 const steps: Record<MetricInfo["kind"], number[] | undefined> = {
   count: [1, 2, 5].flatMap((n) => Array.from({ length: 12 }, (_, e) => n * 10 ** e)).sort((a, b) => a - b),
-  ratio: undefined, milliseconds: undefined,
+  ratio: undefined, milliseconds: undefined, money: undefined,
   percent: [5, 10, 20, 25, 50],
   seconds: [5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200],
 };
+/** Steps of the horizontal axis, in buckets; of the hours of several days, halves and wholes of a day. */
+const hoursOfDays = [6, 12, 24, 48];
 const dayStep = Array.from({ length: 100 }, (_, i) => i + 1);
 
 interface Props {
   metric: Metric;
+  currency: string | undefined; // of money
   interval: Interval;
   now: Bucket[]; // one value each
   before: Bucket[];
   loading: boolean;
 }
 
-export function Chart({ metric, interval, now, before, loading }: Props) {
+export function Chart({ metric, currency, interval, now, before, loading }: Props) {
   const space = useRef<HTMLDivElement>(null);
   const [hover, setHover] = useState<{ index: number; left: number } | undefined>(undefined);
   const [theme, setTheme] = useState(0);
@@ -36,22 +39,23 @@ export function Chart({ metric, interval, now, before, loading }: Props) {
 
   const data = useMemo(() => toData(now, before), [JSON.stringify([now, before])]);
   useEffect(() => {
+    if (now.length === 0) return; // an axis without numbers would be read as one with none
     const element = space.current!;
-    const plot = new uPlot(options(element, metrics[metric], interval, now, setHover), data, element);
+    const plot = new uPlot(options(element, metrics[metric], currency, interval, now, setHover), data, element);
     const observer = new ResizeObserver(() => plot.setSize(size(element)));
     observer.observe(element);
     return () => {
       observer.disconnect();
       plot.destroy();
     };
-  }, [data, metric, interval, theme]);
+  }, [data, metric, currency, interval, theme]);
 
   const info = metrics[metric];
   return (
     <figure class={`chart ${loading ? "stale" : ""}`} aria-busy={loading}>
       <div ref={space} class="chart-space" aria-hidden="true" onMouseLeave={() => setHover(undefined)}>
         {hover && now[hover.index] && (
-          <Tip info={info} interval={interval} left={hover.left} flip={hover.index > now.length / 2}
+          <Tip info={info} currency={currency} interval={interval} left={hover.left} flip={hover.index > now.length / 2}
             now={now[hover.index]!} before={before[hover.index]} />
         )}
       </div>
@@ -60,7 +64,7 @@ export function Chart({ metric, interval, now, before, loading }: Props) {
         <thead><tr><th scope="col">Time</th><th scope="col">{info.title}</th></tr></thead>
         <tbody>
           {now.filter((b) => b.state !== "future").map((b, i) => (
-            <tr key={i}><th scope="row">{fmt.bucket(b.label, interval)}</th><td>{fmt.value(info, b.values[0])}</td></tr>
+            <tr key={i}><th scope="row">{fmt.bucket(b, interval)}</th><td>{fmt.value(info, b.values[0], currency)}</td></tr>
           ))}
         </tbody>
       </table>
@@ -68,8 +72,9 @@ export function Chart({ metric, interval, now, before, loading }: Props) {
   );
 }
 
-function Tip({ info, interval, left, flip, now, before }: {
+function Tip({ info, currency, interval, left, flip, now, before }: {
   info: MetricInfo;
+  currency: string | undefined;
   interval: Interval;
   left: number; // of the cursor, in pixels
   flip: boolean; // stand left of the cursor
@@ -79,12 +84,12 @@ function Tip({ info, interval, left, flip, now, before }: {
   const change = now.state === "past" ? fmt.change(now.values[0], before?.values[0]) : undefined;
   return (
     <div class={`chart-tip ${flip ? "before-cursor" : ""}`} style={{ left: `${left}px` }}>
-      <p class="tip-label">{fmt.bucket(now.label, interval)}{now.state === "running" ? ", so far" : ""}</p>
+      <p class="tip-label">{fmt.bucket(now, interval)}{now.state === "running" ? ", so far" : ""}</p>
       <p class="tip-now">
-        {fmt.value(info, now.values[0])}
+        {fmt.value(info, now.values[0], currency)}
         {change !== undefined && <span class="tip-change"> {change > 0 ? "+" : ""}{change}%</span>}
       </p>
-      {before && <p class="tip-before">{fmt.value(info, before.values[0])} · {fmt.bucket(before.label, interval)}</p>}
+      {before && <p class="tip-before">{fmt.value(info, before.values[0], currency)} · {fmt.bucket(before, interval)}</p>}
     </div>
   );
 }
@@ -107,7 +112,7 @@ function size(element: HTMLElement): { width: number; height: number } {
 }
 
 function options(
-  element: HTMLElement, info: MetricInfo, interval: Interval, now: Bucket[],
+  element: HTMLElement, info: MetricInfo, currency: string | undefined, interval: Interval, now: Bucket[],
   onHover: (at: { index: number; left: number } | undefined) => void,
 ): uPlot.Options {
   const style = getComputedStyle(element);
@@ -117,6 +122,9 @@ function options(
   const point = { show: now.length <= 31, size: 5, fill: color("--card"), width: 1.5 };
   const alone = now.filter((b) => b.state === "past").length <= 1;
   const incrs = steps[info.kind];
+  const days = interval === "hour" && now.length > 25; // hours of more than one day
+  const tick = (label: string): string =>
+    days && label.slice(11, 13) === "00" ? fmt.tick(label.slice(0, 10), "day") : fmt.tick(label, interval);
   const spanGaps = info.kind !== "count"; // a rate of nothing is none; a count that is missing is not known
   return {
     ...size(element),
@@ -129,13 +137,13 @@ function options(
     },
     axes: [
       {
-        ...axis, grid: { show: false }, gap: 8, size: 32, space: interval === "hour" ? 52 : 64, incrs: dayStep,
-        values: (_u, splits) => splits.map((i) => (now[i] ? fmt.tick(now[i].label, interval) : "")),
+        ...axis, grid: { show: false }, gap: 8, size: 32, space: interval === "hour" ? 52 : 64, incrs: days ? hoursOfDays : dayStep,
+        values: (_u, splits) => splits.map((i) => (now[i] ? tick(now[i].label) : "")),
       },
       {
         ...axis, grid: { stroke: color("--line"), width: 1 }, gap: 8, size: 48, space: 48,
         ...(incrs ? { incrs } : {}),
-        values: (_u, splits) => splits.map((v) => axisValue(info, v)),
+        values: (_u, splits) => splits.map((v) => axisValue(info, v, currency)),
       },
     ],
     series: [
@@ -161,12 +169,14 @@ function options(
   };
 }
 
-function axisValue(info: MetricInfo, v: number): string {
+function axisValue(info: MetricInfo, v: number, currency = ""): string {
   switch (info.kind) {
     case "seconds":
       return v === 0 ? "0" : fmt.duration(v);
     case "percent":
       return v > 100 ? "" : `${v}%`;
+    case "money":
+      return fmt.axisMoney(v, currency);
     default:
       return fmt.axisCount(v);
   }

@@ -40,6 +40,11 @@ export function firstOfMonth(day: Day): Day {
   return `${day.slice(0, 7)}-01`;
 }
 
+/** The Monday on or before a day. */
+export function monday(day: Day): Day {
+  return addDays(day, -((utc(day).getUTCDay() + 6) % 7));
+}
+
 const clocks = new Map<string, Intl.DateTimeFormat>();
 
 /** Date and time ("YYYY-MM-DD HH:MM:SS") that a clock in the zone shows at an instant. */

@@ -1,4 +1,4 @@
-// What a site shows before its first visit, and in days without one.
+// What a site shows before its first visit, in days without one, and while the server is away.
 
 import { useState } from "preact/hooks";
 import type { Day } from "./day";
@@ -36,6 +36,15 @@ export function GettingStarted({ site }: { site: string }) {
         <p class="first" role="status"><span class="dot on" /> Waiting for the first visit…</p>
       </section>
     </main>
+  );
+}
+
+/** Says that the numbers on the page are those of an earlier time. */
+export function OutOfDate({ at, reason }: { at: number; reason: string }) {
+  return (
+    <p class="nothing card out-of-date" role="alert">
+      <strong>These are the numbers of {fmt.clock(at)}.</strong> {reason}
+    </p>
   );
 }
 

@@ -1,8 +1,9 @@
 // What the page can be filtered by, and how a filter is written in the address and on the wire.
 
 export type FilterKey =
-  | "page" | "entry" | "exit" | "channel" | "source" | "referrer" | "campaign" | "country" | "region" | "city"
-  | "browser" | "version" | "os" | "device" | "language" | "screen" | "event" | "goal" | "segment";
+  | "page" | "entry" | "exit" | "channel" | "source" | "referrer"
+  | "campaign" | "utm_source" | "utm_medium" | "utm_content" | "utm_term" | "country" | "region" | "city"
+  | "browser" | "version" | "os" | "os_version" | "device" | "language" | "screen" | "event" | "goal" | "segment";
 
 export interface Filter {
   key: FilterKey;
@@ -28,12 +29,17 @@ export const filterTable: FilterInfo[] = [
   { key: "source", dimension: "visit:source", title: "Source", plural: "sources" },
   { key: "referrer", dimension: "visit:referrer", title: "Referrer", plural: "referrers" },
   { key: "campaign", dimension: "visit:utm_campaign", title: "Campaign", plural: "campaigns" },
+  { key: "utm_source", dimension: "visit:utm_source", title: "UTM source", plural: "UTM sources" },
+  { key: "utm_medium", dimension: "visit:utm_medium", title: "UTM medium", plural: "UTM media" },
+  { key: "utm_content", dimension: "visit:utm_content", title: "UTM content", plural: "UTM contents" },
+  { key: "utm_term", dimension: "visit:utm_term", title: "UTM term", plural: "UTM terms" },
   { key: "country", dimension: "visit:country", title: "Country", plural: "countries" },
   { key: "region", dimension: "visit:region", names: "visit:region_name", title: "Region", plural: "regions" },
   { key: "city", dimension: "visit:city", names: "visit:city_name", title: "City", plural: "cities" },
   { key: "browser", dimension: "visit:browser", title: "Browser", plural: "browsers" },
-  { key: "version", dimension: "visit:browser_version", title: "Version", plural: "browser versions" },
+  { key: "version", dimension: "visit:browser_version", title: "Browser version", plural: "browser versions" },
   { key: "os", dimension: "visit:os", title: "Operating system", plural: "operating systems" },
+  { key: "os_version", dimension: "visit:os_version", title: "System version", plural: "system versions" },
   { key: "device", dimension: "visit:device", title: "Device", plural: "devices" },
   { key: "language", dimension: "visit:language", title: "Language", plural: "languages" },
   { key: "screen", dimension: "visit:screen", title: "Screen width", plural: "screen widths" },

@@ -4,7 +4,7 @@ import { wireQuestion } from "./api";
 import { inWords } from "./filters";
 import * as fmt from "./format";
 import { countryCode, isNamed, label, learn } from "./labels";
-import { metrics, topMetrics } from "./metrics";
+import { metrics, topMetrics, wishes } from "./metrics";
 
 test("durations", () => {
   const cases: [number, string][] = [[0, "0s"], [59.4, "59s"], [60, "1m"], [75, "1m 15s"], [3600, "1h"], [3700, "1h 1m"]];
@@ -36,7 +36,7 @@ test("a span leaves out the year that is today's", () => {
 });
 
 test("what is no date is shown as it is", () => {
-  assert.equal(fmt.bucket("2026-11-18 14:00:00", "day"), "2026-11-18 14:00:00");
+  assert.equal(fmt.bucket({ label: "2026-11-18 14:00:00" }, "day"), "2026-11-18 14:00:00");
   assert.equal(fmt.tick("soon", "day"), "soon");
 });
 
@@ -90,5 +90,21 @@ test("questions on the wire", () => {
 test("only numbers that are defined under the filters are asked for", () => {
   assert.equal(topMetrics([]).length, 6);
   assert.equal(topMetrics([{ key: "page", not: false, values: ["/"] }]).includes("views_per_visit"), false);
+  assert.equal(topMetrics([{ key: "goal", not: false, values: ["Sign up"] }]).includes("total_revenue"), true);
+  assert.deepEqual(wishes([{ key: "goal", not: false, values: ["Sign up"] }]).map((m) => m.length), [5, 3, 2]);
+  assert.deepEqual(wishes([{ key: "entry", not: false, values: ["/"] }]).map((m) => m.length), [2]);
   assert.deepEqual(topMetrics([{ key: "event", not: false, values: ["Signup"] }]), ["visitors", "visits", "events"]);
+});
+
+test("money and large numbers where there is much room, and where there is little", () => {
+  const { total_revenue: money, visitors } = metrics;
+  assert.equal(fmt.value(money, 11_273.52, "EUR"), "€11,273.52");
+  assert.equal(fmt.shortValue(money, 9_999.5, "EUR"), "€9,999.50");
+  assert.equal(fmt.shortValue(money, 11_273.52, "EUR").toUpperCase(), "€11.3K");
+  assert.equal(fmt.value(money, 123_456.78, "EUR"), "€123,457");
+  assert.equal(fmt.value(money, 5, "no code"), "5.0 no code");
+  assert.equal(fmt.value(money, null), "–");
+  assert.equal(fmt.topValue(visitors, 9_999_999), "9,999,999");
+  assert.equal(fmt.topValue(visitors, 12_345_678).toUpperCase(), "12.35M");
+  assert.equal(fmt.difference(metrics.conversion_rate, 1.94, 1.36), 0.6);
 });

@@ -14,12 +14,17 @@ const locale = localeOf(globalThis.navigator?.language);
 
 const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
+const precise = new Intl.NumberFormat(locale, { notation: "compact", minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const ratio = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 2 });
 const tenths = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const percent = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
 
 /** Counts from here on are shortened ("1.2M") where there is little room. */
 const compactFrom = 100_000;
+/** Money likewise, whose cents take room too. */
+const compactMoneyFrom = 10_000;
+/** … and from here on where there is more. */
+const longest = 10_000_000;
 
 export function count(n: number): string {
   return whole.format(n);
@@ -33,6 +38,10 @@ export function axisCount(n: number): string {
   return compact.format(n);
 }
 
+export function axisMoney(n: number, currency: string): string {
+  return money(n, currency, "compact");
+}
+
 /** 75 → "1m 15s", 3700 → "1h 1m". */
 export function duration(seconds: number): string {
   const s = Math.round(seconds);
@@ -42,11 +51,25 @@ export function duration(seconds: number): string {
   return m % 60 === 0 ? `${Math.floor(m / 60)}h` : `${Math.floor(m / 60)}h ${m % 60}m`;
 }
 
-export function value(info: MetricInfo, n: number | null | undefined): string {
+/** An amount: in full, or in short ("€11.3K") where there is little room. */
+function money(n: number, currency: string, notation: "standard" | "compact"): string {
+  const most = notation === "compact" ? 1 : Math.abs(n) >= compactFrom ? 0 : undefined;
+  const digits = most === undefined ? {} : { minimumFractionDigits: 0, maximumFractionDigits: most };
+  try {
+    return new Intl.NumberFormat(locale, { style: "currency", currency, notation, ...digits }).format(n);
+  } catch {
+    return `${ratio.format(n)} ${currency}`; // what is no currency's code is shown as it is
+  }
+}
+
+/** A number of a metric. The currency is that of money. */
+export function value(info: MetricInfo, n: number | null | undefined, currency = ""): string {
   if (n === null || n === undefined) return "–";
   switch (info.kind) {
     case "count":
       return count(n);
+    case "money":
+      return money(n, currency, "standard");
     case "ratio":
       return ratio.format(n);
     case "percent":
@@ -56,6 +79,20 @@ export function value(info: MetricInfo, n: number | null | undefined): string {
     case "milliseconds":
       return n < 1000 ? `${whole.format(n)}ms` : `${tenths.format(n / 1000)}s`;
   }
+}
+
+/** A number of a metric as one of the top numbers: in full, unless that is too wide for its place. */
+export function topValue(info: MetricInfo, n: number | null | undefined, currency = ""): string {
+  if (typeof n !== "number" || Math.abs(n) < longest) return value(info, n, currency);
+  if (info.kind === "money") return money(n, currency, "compact");
+  return info.kind === "count" ? precise.format(n) : value(info, n);
+}
+
+/** A number of a metric where there is little room. */
+export function shortValue(info: MetricInfo, n: number | null | undefined, currency = ""): string {
+  if (info.kind === "count" && typeof n === "number") return shortCount(n);
+  if (info.kind === "money" && typeof n === "number" && Math.abs(n) >= compactMoneyFrom) return money(n, currency, "compact");
+  return value(info, n, currency);
 }
 
 /** A part of a whole as a percentage: "12.3%", "<0.1%". */
@@ -78,7 +115,7 @@ export function difference(
 ): number | undefined {
   if (info.kind !== "percent") return change(now, before);
   if (typeof now !== "number" || typeof before !== "number") return undefined;
-  return Math.round(now - before);
+  return Math.round((now - before) * 10) / 10;
 }
 
 function dateFormat(options: Intl.DateTimeFormatOptions): (day: Day) => string {
@@ -111,21 +148,31 @@ export function span(s: Span, today: Day = ""): string {
 
 export const date = dayMonthYear;
 
+const hourMinute = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
+
+/** The time of an instant on the reader's own clock. */
+export function clock(atMs: number): string {
+  return hourMinute.format(atMs);
+}
+
 /** A bucket's label for the axis. */
 export function tick(label: string, interval: Interval): string {
   switch (interval) {
     case "hour":
       return label.slice(11, 16);
     case "day":
+    case "week":
       return dayMonth(label);
     case "month":
       return monthShort(label.slice(0, 10));
   }
 }
 
-/** A bucket's label in full. */
-export function bucket(label: string, interval: Interval): string {
+/** A bucket's label in full. A week is until a day. */
+export function bucket({ label, until }: { label: string; until?: Day }, interval: Interval): string {
   switch (interval) {
+    case "week":
+      return rangeShort.formatRange(new Date(`${label}T00:00:00Z`), new Date(`${until ?? label}T00:00:00Z`));
     case "hour":
       return `${weekdayShort(label.slice(0, 10))}, ${label.slice(11, 16)}`;
     case "day":

@@ -1,11 +1,12 @@
 // How many visitors took the steps of a funnel: a bar for each step, and who was lost between them.
 
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { type Funnel, type FunnelStep, funnel as askFunnel, importedText, type Site } from "./api";
 import * as fmt from "./format";
 import { useAnswer } from "./hooks";
 import { Refusal } from "./parts";
 import type { Span } from "./period";
+import { PickedPanel } from "./picked";
 import type { View } from "./url";
 
 const unfiltered = "Funnels are counted for all visitors together, so that no row can be traced to a person. " +
@@ -22,27 +23,13 @@ interface Props {
 export function Funnels({ site, view, span, tick }: Props) {
   const names = site.funnels ?? [];
   const [picked, setPicked] = useState(names[0]!);
-  const id = useId();
-  const counted = view.filters.length === 0;
   return (
-    <section class={`card panel funnels ${counted ? "" : "off"}`} aria-labelledby={`${id}-title`} data-panel="funnels">
-      <header class="panel-head">
-        <h2 id={`${id}-title`}>{names.length === 1 ? `Funnel: ${picked}` : "Funnels"}</h2>
-        {names.length > 1 && (
-          <label>
-            <span class="hidden">Funnel</span>
-            <select value={picked} onChange={(e) => setPicked(e.currentTarget.value)}>
-              {names.map((n) => <option key={n} value={n}>{n}</option>)}
-            </select>
-          </label>
-        )}
-      </header>
-      <div class="panel-body">
-        {counted
-          ? <Steps key={picked} site={site.site} name={picked} span={span} tick={tick} />
-          : <Refusal status={400} reason={unfiltered} />}
-      </div>
-    </section>
+    <PickedPanel
+      panel="funnels" title="Funnels" one="Funnel" names={names} name={picked} onPick={setPicked}
+      refusal={view.filters.length > 0 ? unfiltered : undefined}
+    >
+      <Steps key={picked} site={site.site} name={picked} span={span} tick={tick} />
+    </PickedPanel>
   );
 }
 

@@ -9,8 +9,8 @@ import { Tally } from "./icons";
 /** Visitors of the last five minutes, kept up to date while the page can be seen; undefined until known. */
 export function useCurrent(site: string, everyMs: number): number | undefined {
   const [current, setCurrent] = useState<number | undefined>(undefined);
-  // An answer that fails leaves the last number: the panels say what is wrong.
-  const look = (): void => void api.current(site).then(setCurrent, () => {});
+  // Who is here now is not known while there is no answer; the rest of the page says what is wrong.
+  const look = (): void => void api.current(site).then(setCurrent, () => setCurrent(undefined));
   useEffect(look, [site]);
   useTicker(everyMs, look);
   return current;

@@ -5,12 +5,12 @@ import { type Filter, has } from "./filters";
 
 export type Metric =
   | "visitors" | "visits" | "pageviews" | "views_per_visit" | "bounce_rate" | "visit_duration" | "events" | "exit_rate"
-  | "time_on_page" | "scroll_depth" | "conversion_rate" | "drops" | "lcp_views" | "lcp_p75" | "inp_p75" | "cls_p75";
+  | "time_on_page" | "scroll_depth" | "conversion_rate" | "total_revenue" | "drops" | "lcp_views" | "lcp_p75" | "inp_p75" | "cls_p75";
 
 export interface MetricInfo {
   title: string;
   short: string; // column heading
-  kind: "count" | "ratio" | "percent" | "seconds" | "milliseconds";
+  kind: "count" | "ratio" | "percent" | "seconds" | "milliseconds" | "money";
   lessIsBetter?: boolean;
   help: string;
 }
@@ -42,6 +42,7 @@ export const metrics: Record<Metric, MetricInfo> = {
   conversion_rate: {
     title: "Conversion rate", short: "Converted", kind: "percent", help: "How many of all visitors reached the goal.",
   },
+  total_revenue: { title: "Revenue", short: "Revenue", kind: "money", help: "All amounts that came with the goal's events." },
   drops: { title: "Not counted", short: "Requests", kind: "count", help: "Requests that were not counted." },
   lcp_views: { title: "Measured page views", short: "Measured", kind: "count", help: "Page views of which the browser told." },
   lcp_p75: {
@@ -65,6 +66,7 @@ export const warningHelp: Record<Warning, string> = {
   small_groups_hidden: "Without small groups: those of few visitors are hidden for privacy, and no filter finds them.",
   values_limit: "(other) is what came after as many values as are kept of a day, or was imported without them. The totals are exact.",
   counted_since: "Some of this was declared within these days, and is counted from then on only.",
+  no_revenue_goals_matching: "No goal here has amounts.",
   not_imported: "Not known of days that were imported without it.",
 };
 
@@ -73,14 +75,23 @@ export const basicMetrics: Metric[] = ["visitors", "visits"];
 
 /** The top numbers that make sense under the filters: some are not defined for a page or an event. */
 export function topMetrics(filters: Filter[]): Metric[] {
-  if (has(filters, "event") || has(filters, "goal")) return ["visitors", "visits", "events"];
+  if (has(filters, "goal")) return ["visitors", "visits", "events", "conversion_rate", "total_revenue"];
+  if (has(filters, "event")) return ["visitors", "visits", "events"];
   if (has(filters, "segment")) return ["visitors", "visits", "pageviews"]; // all that is counted of every segment
   if (has(filters, "entry") || has(filters, "exit")) return basicMetrics;
   if (has(filters, "page")) return ["visitors", "visits", "pageviews", "bounce_rate", "visit_duration"];
   return ["visitors", "visits", "pageviews", "views_per_visit", "bounce_rate", "visit_duration"];
 }
 
+/** The sets of numbers to ask for, best first: under several filters not all of the first one may be counted. */
+export function wishes(filters: Filter[]): Metric[][] {
+  const all = topMetrics(filters);
+  const counts = all.filter((m) => metrics[m].kind === "count");
+  return [all, counts, basicMetrics].filter((m, i, sets) => i === 0 || m.length < sets[i - 1]!.length);
+}
+
 /** The value of a bucket in which nothing happened. */
 export function emptyValue(metric: Metric): number | null {
-  return metrics[metric].kind === "count" ? 0 : null;
+  const { kind } = metrics[metric];
+  return kind === "count" || kind === "money" ? 0 : null;
 }

@@ -17,6 +17,12 @@ export function go(view: View): void {
   for (const f of listeners) f();
 }
 
+/** Puts a view in the place of the one that is open: Back goes to what was before. */
+export function replace(view: View): void {
+  history.replaceState(null, "", format(view));
+  for (const f of listeners) f();
+}
+
 /** The view of the address, followed through clicks, Back and Forward. */
 export function useView(): View {
   const [view, setView] = useState(read);

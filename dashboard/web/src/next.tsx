@@ -6,7 +6,7 @@ import * as fmt from "./format";
 import { useAnswer } from "./hooks";
 import { Notes } from "./parts";
 import type { Span } from "./period";
-import { RowName } from "./row";
+import { lastOther, RowName } from "./row";
 import type { View } from "./url";
 
 interface Props {
@@ -35,7 +35,7 @@ export function NextPages({ site, view, span, limit }: Props) {
           <tr><th scope="col">Page</th><th scope="col" class="num">Visitors</th><th scope="col" class="num">Times</th></tr>
         </thead>
         <tbody>
-          {data.rows.map((r) => (
+          {lastOther(data.rows).map((r) => (
             <tr key={r.dimensions[0]} data-value={r.dimensions[0]}>
               <td><RowName filter="page" value={r.dimensions[0] ?? ""} view={view} /></td>
               {r.values.map((n, i) => <td key={i} class="num">{n === null ? "–" : fmt.count(n)}</td>)}

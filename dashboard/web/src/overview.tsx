@@ -8,38 +8,41 @@ import { today as todayIn } from "./day";
 import type { Filter } from "./filters";
 import * as fmt from "./format";
 import { type Loaded, useAnswer } from "./hooks";
-import { basicMetrics, emptyValue, type Metric, metrics, topMetrics, warningHelp } from "./metrics";
+import { emptyValue, type Metric, metrics, topMetrics, warningHelp, wishes } from "./metrics";
 import { go } from "./navigate";
 import { Notes, Refusal } from "./parts";
-import { type Interval, intervalOf, type Span } from "./period";
+import { type Interval, intervalOf, intervalsOf, type Span } from "./period";
 import { defaultMetric, type View } from "./url";
 
 export interface Numbers {
   values: Partial<Record<Metric, number | null>>;
+  currency: string | undefined; // of the revenue
   warnings: Answer["warnings"];
   missing?: string | undefined; // see Answer
   partial: boolean;
 }
 
-/** Asks with the metrics wished for, and with the basic ones when the server refuses those. */
+/** Asks with the best set of metrics that the server does not refuse. */
 async function askWithFallback(
-  wished: Metric[], question: (m: Metric[]) => Promise<Answer>,
+  filters: Filter[], question: (m: Metric[]) => Promise<Answer>,
 ): Promise<{ metrics: Metric[]; answer: Answer }> {
-  try {
-    return { metrics: wished, answer: await question(wished) };
-  } catch (err) {
-    const refused = err instanceof APIError && err.status === 400 && wished.length > basicMetrics.length;
-    if (!refused) throw err;
-    return { metrics: basicMetrics, answer: await question(basicMetrics) };
+  const [best, ...others] = wishes(filters);
+  for (let set = best!; ; set = others.shift()!) {
+    try {
+      return { metrics: set, answer: await question(set) };
+    } catch (err) {
+      if (!(err instanceof APIError) || err.status !== 400 || others.length === 0) throw err;
+    }
   }
 }
 
 /** The top numbers of a span. */
 export async function topNumbers(site: string, span: Span, filters: Filter[], signal: AbortSignal): Promise<Numbers> {
   const { metrics: got, answer } = await askWithFallback(
-    topMetrics(filters), (m) => ask({ site, metrics: m, range: span, filters }, signal));
-  const values = Object.fromEntries(got.map((m, i) => [m, answer.rows[0] ? answer.rows[0].values[i] ?? null : emptyValue(m)]));
-  return { values, warnings: answer.warnings, missing: answer.missing, partial: answer.partial };
+    filters, (m) => ask({ site, metrics: m, range: span, filters }, signal));
+  const { rows: [row], warnings, missing, partial } = answer;
+  const values = Object.fromEntries(got.map((m, i) => [m, row ? row.values[i] ?? null : emptyValue(m)]));
+  return { values, currency: row?.currency, warnings, missing, partial };
 }
 
 interface Series {
@@ -53,11 +56,16 @@ async function series(
   site: Site, span: Span, interval: Interval, filters: Filter[], signal: AbortSignal,
 ): Promise<Series> {
   const { metrics: got, answer } = await askWithFallback(
-    topMetrics(filters),
-    (m) => ask({ site: site.site, metrics: m, range: span, filters, dimensions: [`time:${interval}`] }, signal));
+    filters,
+    (m) => ask({ site: site.site, metrics: m.map(inSeries), range: span, filters, dimensions: [`time:${interval}`] }, signal));
   const rows = answer.rows.map((r) => ({ label: r.dimensions[0]!, values: r.values }));
   const buckets = fill(rows, span, interval, site.timezone, got.map(emptyValue), new Date());
   return { interval, metrics: got, buckets, missing: answer.missing };
+}
+
+/** A metric's name in a question for buckets. */
+function inSeries(m: Metric): Metric | "group_conversion_rate" {
+  return m === "conversion_rate" ? "group_conversion_rate" : m;
 }
 
 interface Props {
@@ -77,20 +85,26 @@ const noHours = "Under these filters days are counted, and no hours. Choose more
 export function Overview({ site, view, span, before, live, tick, top, combinations }: Props) {
   const { filters } = view;
   const today = todayIn(site.timezone);
-  const interval = intervalOf(span);
+  const choices = intervalsOf(span).filter((i) => i !== "hour" || hasHours(combinations, filters));
+  const interval = choices.find((i) => i === view.by) ?? intervalOf(span);
   const hours = interval !== "hour" || hasHours(combinations, filters);
   const key = JSON.stringify([site.site, span, filters]);
+  const steps = `${key} by ${interval}`;
   const previous = useAnswer(`${key} before`, 0, (signal) => topNumbers(site.site, before, filters, signal));
   const askSeries = (s: Span, signal: AbortSignal): Promise<Series> => {
     if (!hours) return Promise.reject(new APIError(400, noHours));
     return series(site, s, interval, filters, signal);
   };
-  const now = useAnswer(key, tick, (signal) => askSeries(span, signal));
-  const then = useAnswer(`${key} before`, 0, (signal) => askSeries(before, signal));
+  const now = useAnswer(steps, tick, (signal) => askSeries(span, signal));
+  const then = useAnswer(`${steps} before`, 0, (signal) => askSeries(before, signal));
 
-  const wished = topMetrics(filters);
+  const currency = top.data?.currency;
+  // Of goals without amounts there is no revenue, and nothing is shown that is not known yet to be there. What imports do not tell
+  // is there.
+  const wished = topMetrics(filters).filter((m) =>
+    metrics[m].kind !== "money" || currency !== undefined || top.data?.warnings[m] === "not_imported");
   const metric = wished.includes(view.metric) ? view.metric : defaultMetric;
-  const unfinished = live && interval === "hour";
+  const unfinished = live && span.from === span.to;
   const comparable = !previous.loading && !previous.data?.partial && !top.data?.partial;
   const shown = now.data?.interval ?? interval;
   return (
@@ -101,7 +115,7 @@ export function Overview({ site, view, span, before, live, tick, top, combinatio
           <ul class={`numbers ${top.loading ? "stale" : ""}`} aria-busy={top.loading}>
             {wished.map((m) => (
               <TopNumber
-                key={m} metric={m} value={top.data?.values[m]} warning={top.data?.warnings[m]}
+                key={m} metric={m} value={top.data?.values[m]} warning={top.data?.warnings[m]} currency={currency}
                 before={comparable ? previous.data?.values[m] : undefined}
                 beforeSpan={before} unfinished={unfinished} waiting={top.data === undefined} on={m === metric}
                 onClick={() => go({ ...view, metric: m })}
@@ -109,14 +123,26 @@ export function Overview({ site, view, span, before, live, tick, top, combinatio
             ))}
           </ul>
         )}
-      <div class="legend" aria-hidden="true">
-        <span class="key now">{metrics[metric].title}</span>
-        <span class="key before">{fmt.span(before, today)}</span>
+      <div class="legend">
+        <span class="key now" aria-hidden="true">{metrics[metric].title}</span>
+        <span class="key before" aria-hidden="true">{fmt.span(before, today)}</span>
+        {choices.length > 1 && (
+          <select
+            class="kind by" aria-label="Step of the chart" value={interval}
+            onChange={(e) => {
+              const by = e.currentTarget.value as Interval;
+              const { by: _, ...rest } = view;
+              go(by === intervalOf(span) ? rest : { ...rest, by });
+            }}
+          >
+            {choices.map((i) => <option key={i} value={i}>by {i}</option>)}
+          </select>
+        )}
       </div>
       {now.error && !now.data
         ? <div class="chart-space"><Refusal status={now.error.status} reason={now.error.message} /></div>
         : <Chart
-            metric={metric} interval={shown} loading={now.loading} now={column(now.data, metric)}
+            metric={metric} currency={currency} interval={shown} loading={now.loading} now={column(now.data, metric)}
             before={then.loading || then.data?.interval !== shown ? [] : column(then.data, metric)}
           />}
       <Notes warning={undefined} answer={top.data?.missing ? top.data : now.data} />
@@ -134,6 +160,7 @@ interface NumberProps {
   metric: Metric;
   value: number | null | undefined;
   warning: Warning | undefined;
+  currency: string | undefined;
   before: number | null | undefined;
   beforeSpan: Span;
   unfinished: boolean; // the day is not over: counts cannot be judged yet
@@ -142,32 +169,34 @@ interface NumberProps {
   onClick: () => void;
 }
 
-function TopNumber({ metric, value, warning, before, beforeSpan, unfinished, waiting, on, onClick }: NumberProps) {
+function TopNumber({ metric, value, warning, currency, before, beforeSpan, unfinished, waiting, on, onClick }: NumberProps) {
   const info = metrics[metric];
+  const exact = fmt.value(info, value, currency);
+  const shown = fmt.topValue(info, value, currency);
   return (
     <li>
       <button type="button" class="number" aria-pressed={on} data-metric={metric} data-value={value ?? undefined} onClick={onClick}>
         <span class="number-title" title={info.help}>{info.title}</span>
-        <span class="number-value" title={warning && warningHelp[warning]}>
+        <span class="number-value" title={warning ? warningHelp[warning] : shown === exact ? undefined : exact}>
           {warning === "joined_tuples" && <><span class="most" aria-hidden="true">≤</span><span class="hidden">at most</span> </>}
-          {waiting ? <span class="bone" /> : fmt.value(info, value)}
+          {waiting ? <span class="bone" /> : shown}
         </span>
         <Change
-          metric={metric} value={value} before={before} beforeSpan={beforeSpan} unfinished={unfinished}
+          metric={metric} value={value} currency={currency} before={before} beforeSpan={beforeSpan} unfinished={unfinished}
         />
       </button>
     </li>
   );
 }
 
-function Change({ metric, value, before, beforeSpan, unfinished }: Omit<NumberProps, "warning" | "waiting" | "on" | "onClick">) {
+function Change({ metric, value, currency, before, beforeSpan, unfinished }: Omit<NumberProps, "warning" | "waiting" | "on" | "onClick">) {
   const info = metrics[metric];
   const amount = fmt.difference(info, value, before);
   if (amount === undefined) return <span class="change">{"\u00a0"}</span>;
-  const open = unfinished && info.kind === "count";
+  const open = unfinished && (info.kind === "count" || info.kind === "money");
   const good = info.lessIsBetter ? amount < 0 : amount > 0;
   const tone = amount === 0 || open ? "even" : good ? "good" : "bad";
-  const was = `${fmt.value(info, before)} in ${fmt.span(beforeSpan)}`;
+  const was = `${fmt.value(info, before, currency)} in ${fmt.span(beforeSpan)}`;
   const title = open ? `The day is not over: ${was}, the whole day` : `Before: ${was}`;
   const unit = info.kind === "percent" ? (Math.abs(amount) === 1 ? " point" : " points") : "%";
   const size = `${Math.abs(amount)}${unit}`;
@@ -175,7 +204,7 @@ function Change({ metric, value, before, beforeSpan, unfinished }: Omit<NumberPr
     <span class={`change ${tone}`} title={title} data-change={amount}>
       <span aria-hidden="true">{amount === 0 ? "=" : amount > 0 ? "↑" : "↓"}</span>
       <span class="hidden">{amount === 0 ? "no change," : amount > 0 ? "up" : "down"}</span> {size}{" "}
-      <span class="was">{open ? "so far, of " : "from "}{fmt.value(info, before)}</span>
+      <span class="was">{open ? "so far, of " : "from "}{fmt.shortValue(info, before, currency)}</span>
     </span>
   );
 }

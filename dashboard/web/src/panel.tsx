@@ -1,20 +1,20 @@
 // A panel: a title, tabs, and the most frequent values as bars.
 
 import { useId, useState } from "preact/hooks";
-import { type Answer, ask } from "./api";
+import { ask } from "./api";
 import { clash, type Combination, isCounted } from "./combine";
 import { Details } from "./details";
-import { filterInfo } from "./filters";
+import { filterInfo, type FilterKey } from "./filters";
 import * as fmt from "./format";
 import { useAnswer } from "./hooks";
 import { More } from "./icons";
-import { learn, other } from "./labels";
+import { learn } from "./labels";
 import { metrics } from "./metrics";
 import { NextPages } from "./next";
-import type { PanelInfo, Tab } from "./panels";
+import { kindsOf, type PanelInfo, type Tab } from "./panels";
 import { Linked, Notes, Refusal } from "./parts";
 import type { Span } from "./period";
-import { RowName } from "./row";
+import { columnsOf, lastOther, RowName } from "./row";
 import type { View } from "./url";
 
 const rowsShown = 9;
@@ -36,9 +36,12 @@ export function Panel({ panel, site, view, span, tick, total, combinations, note
   const [index, setIndex] = useState(0);
   const [open, setOpen] = useState(false);
   const id = useId();
-  const tab = panel.tabs[index]!;
+  const [picked, setPicked] = useState<Record<number, FilterKey>>({}); // by the place of the tab
+  const kinds = kindsOf(panel.tabs[index]!, view.filters);
+  const kind = kinds.find((k) => k === picked[index]) ?? kinds[0]!;
+  const tab: Tab = { ...panel.tabs[index]!, key: kind };
   const tabs = panel.tabs.length > 1;
-  const counted = panel.tabs.map((t) => isCounted(combinations, t.key, view.filters));
+  const counted = panel.tabs.map((t, i) => isCounted(combinations, i === index ? kind : t.key, view.filters));
   const off = counted[index] ? "" : "off";
   return (
     <section class={`card panel ${panel.wide ? "wide" : ""} ${off}`} aria-labelledby={`${id}-title`} data-panel={panel.id}>
@@ -50,6 +53,14 @@ export function Panel({ panel, site, view, span, tick, total, combinations, note
         id={`${id}-body`} class="panel-body"
         {...(tabs ? { role: "tabpanel", "aria-labelledby": `${id}-tab-${index}` } : {})}
       >
+        {kinds.length > 1 && (
+          <select
+            class="kind" aria-label={`What ${panel.tabs[index]!.label.toLowerCase()} are shown by`} value={kind}
+            onChange={(e) => setPicked({ ...picked, [index]: e.currentTarget.value as FilterKey })}
+          >
+            {kinds.map((k) => <option key={k} value={k}>{filterInfo(k).title}</option>)}
+          </select>
+        )}
         {counted[index]
           ? <Values key={tab.key} tab={tab} site={site} view={view} span={span} tick={tick} total={total} />
           : <Refusal status={400} reason={clash(tab.key, view.filters)} />}
@@ -119,13 +130,16 @@ function Values({ tab, site, view, span, tick, total }: ValuesProps) {
   const all = answer.data.partial ? undefined : total; // of other days, if not all are in
   const shown = lastOther(answer.data.rows);
   if (names) for (const r of shown) learn(tab.key, r.dimensions[0]!, r.dimensions[1]);
-  const warning = answer.data.warnings[tab.metrics[0]!];
+  const columns = columnsOf(tab.metrics, shown);
+  const { warnings } = answer.data;
+  const warning = warnings[tab.metrics[0]!] ??
+    columns.map(([m]) => (metrics[m].kind === "money" ? warnings[m] : undefined)).find((w) => w);
   const most = Math.max(...shown.map((r) => r.values[0] ?? 0));
   return (
     <div class={answer.loading ? "stale" : ""} aria-busy={answer.loading}>
       <div class="row-heads" aria-hidden="true">
         <span>{title}</span>
-        {tab.metrics.map((m) => <span key={m} class="num">{metrics[m].short}</span>)}
+        {columns.map(([m]) => <span key={m} class={`num ${metrics[m].kind}`}>{metrics[m].short}</span>)}
         {!tab.noShare && <span class="num pct">%</span>}
       </div>
       <ol class="rows">
@@ -136,9 +150,9 @@ function Values({ tab, site, view, span, tick, total }: ValuesProps) {
             <li key={r.dimensions.join(" ")} class="row" data-value={value}>
               <span class="bar-space"><span class="bar-fill" style={{ width: `${most > 0 ? (part / most) * 100 : 0}%` }} /></span>
               <RowName filter={tab.key} value={value} view={view} />
-              {tab.metrics.map((m, i) => (
-                <span key={m} class="num" data-number={m} title={fmt.value(metrics[m], r.values[i])}>
-                  {typeof r.values[i] === "number" && metrics[m].kind === "count" ? fmt.shortCount(r.values[i]) : fmt.value(metrics[m], r.values[i])}<span class="hidden"> {metrics[m].short.toLowerCase()}</span>
+              {columns.map(([m, i]) => (
+                <span key={m} class={`num ${metrics[m].kind}`} data-number={m} title={fmt.value(metrics[m], r.values[i], r.currency)}>
+                  {fmt.shortValue(metrics[m], r.values[i], r.currency)}<span class="hidden"> {metrics[m].short.toLowerCase()}</span>
                 </span>
               ))}
               {!tab.noShare && <span class="num pct">{all === undefined || r.values[0] === null ? "" : fmt.share(part, all)}</span>}
@@ -149,11 +163,6 @@ function Values({ tab, site, view, span, tick, total }: ValuesProps) {
       <Notes warning={warning} answer={answer.data} />
     </div>
   );
-}
-
-/** The rows with (other) at the end: it is not the most frequent value, however large it is. */
-function lastOther(rows: Answer["rows"]): Answer["rows"] {
-  return [...rows.filter((r) => r.dimensions[0] !== other), ...rows.filter((r) => r.dimensions[0] === other)];
 }
 
 function Bones() {

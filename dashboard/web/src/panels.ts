@@ -1,17 +1,24 @@
 // The panels of the page, as data.
 
 import type { Site } from "./api";
-import type { FilterKey } from "./filters";
+import { type Filter, type FilterKey, has } from "./filters";
 import { notSet } from "./labels";
 import type { Metric } from "./metrics";
 
 export interface Tab {
   label: string;
   key: FilterKey; // what the rows are, and what a click filters by
+  also?: Kind[]; // what they can be instead
   metrics: Metric[]; // columns of the panel; the first one makes the bars
   details: Metric[]; // columns of the details
   without?: string; // a value that is left out
   noShare?: boolean; // the rows have no percentage of the visitors
+}
+
+/** What the rows of a tab can be: a version says something only of one browser, so it needs a filter by that. */
+export interface Kind {
+  key: FilterKey;
+  needs?: FilterKey;
 }
 
 export interface PanelInfo {
@@ -23,7 +30,7 @@ export interface PanelInfo {
 
 const visitMetrics: Metric[] = ["visitors", "visits", "bounce_rate", "visit_duration"];
 const pageMetrics: Metric[] = ["visitors", "pageviews", "bounce_rate", "visit_duration", "time_on_page", "scroll_depth"];
-const goalMetrics: Metric[] = ["visitors", "events", "conversion_rate"];
+const goalMetrics: Metric[] = ["visitors", "events", "conversion_rate", "total_revenue"];
 
 function tab(label: string, key: FilterKey, details: Metric[] = visitMetrics, metrics: Metric[] = ["visitors"]): Tab {
   return { label, key, metrics, details };
@@ -42,7 +49,10 @@ const all: PanelInfo[] = [
     id: "sources", title: "Sources",
     tabs: [
       tab("Sources", "source"), tab("Channels", "channel"),
-      { ...tab("Campaigns", "campaign"), without: notSet }, // nearly all visits have none
+      {
+        ...tab("Campaigns", "campaign"), without: notSet, // nearly all visits have none
+        also: [{ key: "utm_source" }, { key: "utm_medium" }, { key: "utm_content" }, { key: "utm_term" }],
+      },
       tab("Referrers", "referrer"),
     ],
   },
@@ -52,7 +62,11 @@ const all: PanelInfo[] = [
   },
   {
     id: "devices", title: "Devices",
-    tabs: [tab("Browsers", "browser"), tab("Systems", "os"), tab("Sizes", "device"), tab("Languages", "language"), tab("Screens", "screen")],
+    tabs: [
+      { ...tab("Browsers", "browser"), also: [{ key: "version", needs: "browser" }] },
+      { ...tab("Systems", "os"), also: [{ key: "os_version", needs: "os" }] },
+      tab("Sizes", "device"), tab("Languages", "language"), tab("Screens", "screen"),
+    ],
   },
   {
     id: "goals", title: "Goals",
@@ -63,6 +77,11 @@ const all: PanelInfo[] = [
     tabs: [tab("All", "event", ["visitors", "events"], ["visitors", "events"])],
   },
 ];
+
+/** What the rows of a tab can be under the filters, what they are at first before the others. */
+export function kindsOf(t: Tab, filters: Filter[]): FilterKey[] {
+  return [t.key, ...(t.also ?? []).filter((k) => !k.needs || has(filters, k.needs)).map((k) => k.key)];
+}
 
 /** The panels of a site: that of goals only where there are some. The last one is as wide as the page where it is alone. */
 export function panelsOf(site: Site): PanelInfo[] {

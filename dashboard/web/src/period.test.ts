@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { intervalOf, named, type Period, spanBefore, spanOf, step } from "./period";
+import { intervalOf, intervalsOf, named, type Period, spanBefore, spanOf, step } from "./period";
 
 const now = "2026-11-24";
 
@@ -44,4 +44,17 @@ test("twelve months step by twelve months", () => {
 test("a span that is a preset gets its name", () => {
   assert.deepEqual(named({ from: "2026-11-18", to: now }, now), { preset: "7d" });
   assert.deepEqual(named({ from: "2026-11-17", to: now }, now), { from: "2026-11-17", to: now });
+});
+
+test("the steps that a chart can have, with that which it has at first", () => {
+  const cases: [string, string, string][] = [
+    ["2026-11-24", "2026-11-24", "hour"], ["2026-11-18", "2026-11-24", "hour day"], ["2026-11-17", "2026-11-24", "day"],
+    ["2026-11-01", "2026-11-24", "day week"], ["2026-08-24", "2026-11-24", "day week month"],
+    ["2024-01-01", "2026-11-24", "week month"],
+  ];
+  for (const [from, to, want] of cases) {
+    const got = intervalsOf({ from, to });
+    assert.equal(got.join(" "), want, from);
+    assert.equal(got.includes(intervalOf({ from, to })), true, from);
+  }
 });

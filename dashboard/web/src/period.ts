@@ -6,7 +6,10 @@ export type Preset = "today" | "yesterday" | "7d" | "30d" | "12mo";
 
 export type Period = { preset: Preset } | { from: Day; to: Day };
 
-export type Interval = "hour" | "day" | "month";
+export type Interval = "hour" | "day" | "week" | "month";
+
+/** All steps of the chart, short ones first. */
+export const intervals: readonly Interval[] = ["hour", "day", "week", "month"];
 
 export interface Span {
   from: Day;
@@ -25,6 +28,11 @@ export const defaultPreset: Preset = "7d";
 
 /** Longest span whose chart shows days; longer ones show months. */
 const maxDaysByDay = 92;
+/** Longest span whose chart can be asked to show hours, and days; and shortest one that has weeks, and months, to show. */
+const maxDaysByHour = 7;
+const maxDaysAtAll = 400;
+const minDaysByWeek = 14;
+const minDaysByMonth = 60;
 
 /** The days of a period, today being the given date in the site's zone. */
 export function spanOf(period: Period, today: Day): Span {
@@ -56,6 +64,16 @@ export function intervalOf(span: Span): Interval {
   const days = daysBetween(span.from, span.to);
   if (days === 1) return "hour";
   return days <= maxDaysByDay ? "day" : "month";
+}
+
+/** The steps that the chart of a span can have. */
+export function intervalsOf(span: Span): Interval[] {
+  const days = daysBetween(span.from, span.to);
+  if (days === 1) return ["hour"];
+  const can: Record<Interval, boolean> = {
+    hour: days <= maxDaysByHour, day: days <= maxDaysAtAll, week: days >= minDaysByWeek, month: days >= minDaysByMonth,
+  };
+  return intervals.filter((i) => can[i]);
 }
 
 /** The period one step back (-1) or forward (1), or undefined when it would begin after today. */

@@ -7,7 +7,7 @@ import { Chips } from "./chips";
 import type { Combination } from "./combine";
 import { type Day, today as todayIn } from "./day";
 import { Drops } from "./drops";
-import { GettingStarted, NothingHere } from "./empty";
+import { GettingStarted, NothingHere, OutOfDate } from "./empty";
 import { Funnels } from "./funnels";
 import { useAnswer, useTicker, useTitle } from "./hooks";
 import { Live, useCurrent } from "./live";
@@ -15,6 +15,7 @@ import { Overview, topNumbers } from "./overview";
 import { Panel } from "./panel";
 import { panelsOf } from "./panels";
 import { type Span, spanBefore, spanOf } from "./period";
+import { Properties } from "./properties";
 import { Toolbar } from "./toolbar";
 import type { View } from "./url";
 import { Vitals } from "./vitals";
@@ -68,6 +69,7 @@ export function SitePage({ site, view, placeNote, combinations }: Props) {
         <Live count={current} />
       </Toolbar>
       <Chips site={site} view={view} />
+      {top.error && top.data && <OutOfDate at={top.at} reason={top.error.message} />}
       {quiet && days.data && <NothingHere view={view} days={days.data} />}
       <Overview
         site={site} view={view} span={span} before={before} live={live} tick={live ? tick : 0} top={top} combinations={combinations}
@@ -81,6 +83,7 @@ export function SitePage({ site, view, placeNote, combinations }: Props) {
           />
         ))}
       </div>
+      <Properties site={site.site} view={view} span={span} tick={live ? tick : 0} />
       {site.funnels && <Funnels site={site} view={view} span={span} tick={live ? tick : 0} />}
       {site.buttons && <Buttons site={site.site} view={view} span={span} tick={live ? tick : 0} />}
       <Vitals site={site.site} view={view} span={span} tick={live ? tick : 0} />

@@ -10,12 +10,14 @@ import { Guard } from "./parts";
 import { defaultPreset, type Span, spanOf } from "./period";
 import { defaultMetric, format, type View } from "./url";
 
-export function SiteList({ sites }: { sites: Site[] }) {
+export function SiteList({ sites, guest = false }: { sites: Site[]; guest?: boolean | undefined }) {
   useTitle("Sites · Turf");
   return (
     <main id="content" class="page">
       <h1 class="page-title">Sites</h1>
-      {sites.length === 0
+      {sites.length === 0 && guest
+        ? <p class="muted">You are a guest, and not invited to a site at the moment. Ask whoever invited you before.</p>
+        : sites.length === 0
         ? <p class="muted">No site yet. Add one with <code>turf site add example.com --timezone Europe/Amsterdam</code></p>
         : (
           <ul class="sites">

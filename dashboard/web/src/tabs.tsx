@@ -12,14 +12,28 @@ interface PageProps {
   view: View;
 }
 
-const pages: Record<Tab, { label: string; load: () => Promise<ComponentType<PageProps>> }> = {
-  people: { label: "People", load: async () => (await import("./people/page")).PeoplePage },
-  consent: { label: "Consent", load: async () => (await import("./consent/page")).ConsentPage },
+interface TabInfo {
+  label: string;
+  load: () => Promise<ComponentType<PageProps>>;
+  not: Site["role"][]; // who does not see it
+}
+
+const pages: Record<Tab, TabInfo> = {
+  people: { label: "People", load: async () => (await import("./people/page")).PeoplePage, not: [] },
+  consent: { label: "Consent", load: async () => (await import("./consent/page")).ConsentPage, not: ["viewer"] },
+  access: { label: "Access", load: async () => (await import("./access/page")).AccessPage, not: ["viewer", "editor"] },
 };
 
-export function Tabs({ view }: { view: View }) {
+/** The tab that the address asks for, where whoever looks at the site may see it. */
+export function tabFor(site: Site | undefined, tab: Tab | undefined): Tab | undefined {
+  return tab && !pages[tab].not.includes(site?.role) ? tab : undefined;
+}
+
+export function Tabs({ site, view }: PageProps) {
   const links: [Tab | undefined, string][] = [[undefined, "Numbers"]];
-  for (const [tab, { label }] of Object.entries(pages)) links.push([tab as Tab, label]);
+  for (const [tab, { label }] of Object.entries(pages) as [Tab, TabInfo][]) {
+    if (tabFor(site, tab)) links.push([tab, label]);
+  }
   return (
     <nav class="views" aria-label="Pages of the site">
       {links.map(([tab, label]) => {

@@ -17,6 +17,7 @@ test("views and their addresses", () => {
     [{ ...plain, site: "localhost:8080" }, "/localhost:8080"],
     [{ ...plain, site: "example.com/blog" }, "/example.com/blog"],
     [{ ...plain, period: { preset: "today" }, metric: "visits" }, "/example.com?period=today&metric=visits"],
+    [{ ...plain, by: "week" }, "/example.com?by=week"],
     [{ ...plain, period: { from: "2026-01-01", to: "2026-01-31" } }, "/example.com?from=2026-01-01&to=2026-01-31"],
     [
       { ...plain, filters: [{ key: "page", not: true, values: ["/a b&c=d#e"] }, { key: "source", not: false, values: ["X", "Y"] }] },
@@ -38,7 +39,10 @@ test("views and their addresses", () => {
 });
 
 test("what is wrong in an address is ignored", () => {
-  for (const query of ["period=5y", "from=2026-02-30&to=2026-03-01", "from=2026-03-02&to=2026-03-01", "metric=toString", "zzz=1", "tab=x&part=y"]) {
+  for (const query of [
+    "period=5y", "from=2026-02-30&to=2026-03-01", "from=2026-03-02&to=2026-03-01", "metric=toString", "zzz=1", "by=year",
+    "tab=x&part=y",
+  ]) {
     assert.deepEqual(parseURL(`/example.com?${query}`), plain, query);
   }
   assert.equal(parseURL("/%").site, "%");

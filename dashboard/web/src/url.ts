@@ -5,21 +5,22 @@
 import { type Day, isDay } from "./day";
 import { canTurn, type Filter, filterTable, sorted } from "./filters";
 import { type Metric, metrics } from "./metrics";
-import { defaultPreset, type Period, presets } from "./period";
+import { defaultPreset, type Interval, intervals, type Period, presets } from "./period";
 
 export interface View {
   site: string; // "" is the list of sites
   period: Period;
   metric: Metric;
+  by?: Interval; // the chart's step; left out: that which suits the period
   filters: Filter[];
   tab?: Tab | undefined; // left out: the numbers
   more?: Record<string, string> | undefined; // what the page of the tab keeps in the address, in its own words
 }
 
 /** The pages of a site beside its numbers. */
-export type Tab = "people" | "consent";
+export type Tab = "people" | "consent" | "access";
 
-const tabs: readonly string[] = ["people", "consent"] satisfies Tab[];
+const tabs: readonly string[] = ["people", "consent", "access"] satisfies Tab[];
 
 export const defaultMetric: Metric = "visitors";
 
@@ -33,6 +34,8 @@ export function parse(pathname: string, search: string): View {
     metric: Object.hasOwn(metrics, metric) ? (metric as Metric) : defaultMetric,
     filters: filtersOf(q),
   };
+  const by = intervals.find((i) => i === q.get("by"));
+  if (by) view.by = by;
   const tab = q.get("tab") ?? "";
   if (!tabs.includes(tab)) return view;
   return { ...view, tab: tab as Tab, more: Object.fromEntries([...q].filter(([key]) => !isKnown(key))) };
@@ -40,7 +43,7 @@ export function parse(pathname: string, search: string): View {
 
 /** The names in an address that mean the same on every page. */
 function isKnown(key: string): boolean {
-  return ["tab", "period", "from", "to", "metric"].includes(key) ||
+  return ["tab", "period", "from", "to", "metric", "by"].includes(key) ||
     filterTable.some((f) => key === f.key || key === `${f.key}.not`);
 }
 
@@ -84,6 +87,7 @@ export function format(view: View): string {
     q.set("to", view.period.to);
   }
   if (view.metric !== defaultMetric) q.set("metric", view.metric);
+  if (view.by) q.set("by", view.by);
   for (const f of sorted(view.filters)) {
     for (const value of f.values) q.append(f.not ? `${f.key}.not` : f.key, value);
   }

@@ -89,6 +89,8 @@ declare const LEGACY: boolean
 /** What the server fills in. */
 declare const TAG_ELEMENT: HTMLScriptElement
 declare const DOMAIN_TEXT: string
+/** The path on the script's own host to which it posts. */
+declare const EVENT_PATH: string
 declare const ENDPOINT_TEXT: string
 declare const CONFIG_JSON: Config
 /** What the names of the tag's attributes begin with that are properties of each event. */
@@ -113,15 +115,16 @@ declare global {
 export {}
 
 //#if npm
-/** What is called before init waits here. */
+/** What is called before init waits here. On a server nothing does: there is no init that counts, and no end of calls. */
 let early: [string, EventOptions?][] = []
 let instance: ReturnType<typeof begin> | undefined
+let inBrowser = typeof window != 'undefined'
 
 /** Starts counting, once. Without a window (on a server) it does nothing. */
 export let init = (config: Config = {}) => {
-  if (!instance && typeof window != 'undefined') instance = begin(config)
+  if (!instance && inBrowser) instance = begin(config)
 }
-export let track: Track = (...call) => (instance ? instance.track(...call) : early.push(call))
+export let track: Track = (...call) => (instance ? instance.track(...call) : inBrowser && early.push(call))
 export let optOut = () => object(true)
 export let optIn = () => object(false)
 
@@ -145,7 +148,7 @@ let calls = early
 //#end
 //#if !npm
 let { src, dataset } = TAG_ELEMENT
-let endpoint: string | URL = dataset.api || new URL('/api/event', src)
+let endpoint: string | URL = dataset.api || new URL(EVENT_PATH, src)
 let domain = dataset.domain
 let calls = window.GLOBAL?.q || []
 //#end

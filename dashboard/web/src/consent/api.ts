@@ -1,6 +1,6 @@
 // What the server's opt-in path says to a site's owner (ingest/consent/WIRE.md).
 
-import { call } from "../api";
+import { call, send } from "../api";
 import type { Span } from "../period";
 
 export interface Settings {
@@ -116,10 +116,6 @@ export interface Assessment {
 
 const at = (site: string): string => `/v1/sites/${encodeURIComponent(site)}`;
 
-function send(method: string, path: string, body: unknown): Promise<unknown> {
-  return call(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
-}
-
 async function read<T>(path: string, signal: AbortSignal): Promise<T> {
   return (await call(path, { signal })) as T;
 }
@@ -154,10 +150,7 @@ export async function rate(site: string, span: Span, signal: AbortSignal): Promi
 
 /** How much of the audience consented. It is part of each report over people; this is the smallest of them. */
 export async function coverage(site: string, span: Span, signal: AbortSignal): Promise<{ text: string }> {
-  const answer = await call("/api/v1/reports/cohort", {
-    method: "POST", headers: { "Content-Type": "application/json" }, signal,
-    body: JSON.stringify({ site_id: site, date_range: [span.from, span.to] }),
-  });
+  const answer = await send("POST", "/api/v1/reports/cohort", { site_id: site, date_range: [span.from, span.to] }, signal);
   return (answer as { coverage: { text: string } }).coverage;
 }
 

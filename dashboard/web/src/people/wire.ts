@@ -1,6 +1,6 @@
 // The reports over people who consented, as the server answers them; see its package reports.
 
-import { call } from "../api";
+import { send } from "../api";
 import type { Span } from "../period";
 
 /** The view of a page (a * in it stands for anything), an event, or with neither anything. */
@@ -183,7 +183,5 @@ export async function askReport<R extends keyof Answers>(
   report: R, site: string, span: Span, question: object, signal: AbortSignal,
 ): Promise<Answers[R]> {
   const body = { site_id: site, date_range: [span.from, span.to], ...question };
-  return (await call(`/api/v1/reports/${report}`, {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal,
-  })) as Answers[R];
+  return (await send("POST", `/api/v1/reports/${report}`, body, signal)) as Answers[R];
 }
