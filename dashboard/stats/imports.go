@@ -206,8 +206,12 @@ func (g *gaps) leftText() string {
 	case g.excluded:
 		return fmt.Sprintf("Without %s, imported.", schema.ListDays(g.left))
 	}
-	return fmt.Sprintf("Without %s, imported from %s, which does not tell what was asked for. The numbers are those of the other days.",
-		schema.ListDays(g.left), strings.Join(g.tools, " and "))
+	tools := strings.Join(g.tools, " and ")
+	if g.all {
+		return fmt.Sprintf("Not known of %s, imported from %s, which does not tell it.", schema.ListDays(g.left), tools)
+	}
+	return fmt.Sprintf("Without %s, imported from %s, which does not tell this. The numbers are those of the other days.",
+		schema.ListDays(g.left), tools)
 }
 
 // fill writes what there is to say of imports.

@@ -58,6 +58,7 @@ export interface Answer {
   warnings: Partial<Record<Metric, Warning>>;
   missing?: string; // what of the days is not known, in the server's words
   partial: boolean; // some days are in none of the numbers
+  unknown: boolean; // all are
 }
 
 /** What there is to know of a metric's numbers: see meta.metric_warnings of the server's package stats. */
@@ -178,7 +179,10 @@ export async function ask(q: Question, signal?: AbortSignal): Promise<Answer> {
     return { dimensions: r.dimensions.map(String), values, ...(money && { currency: money.currency }) };
   });
   const missing = meta.imports_warning ?? unknownText(Object.entries(meta.unknown_days ?? {}) as [Asked, DayPair[]][]);
-  return { rows, warnings, partial: meta.left_out_days !== undefined, ...(missing === undefined ? {} : { missing }) };
+  const left = meta.left_out_days;
+  const { range } = q;
+  const unknown = range !== "all" && (left ?? []).some(([first, last]) => first <= range.from && last >= range.to);
+  return { rows, warnings, partial: left !== undefined, unknown, ...(missing === undefined ? {} : { missing }) };
 }
 
 /** The metric under whose name the page shows it. */
@@ -189,8 +193,13 @@ function shownAs(m: Asked): Metric {
 /** "Bounce rate: not known of the imported days 2026-01-01 to 2026-01-31." */
 function unknownText(unknown: [Asked, DayPair[]][]): string | undefined {
   if (unknown.length === 0) return undefined;
-  const titles = unknown.map(([m]) => metrics[shownAs(m)].title).join(", ");
-  return `${titles}: ${importedText("not known of", unknown[0]![1])}`;
+  const titles = new Map<string, string>(); // by what is to be said of the days
+  for (const [m, days] of unknown) {
+    const text = importedText("not known of", days);
+    const title = metrics[shownAs(m)].title;
+    titles.set(text, titles.has(text) ? `${titles.get(text)}, ${title}` : title);
+  }
+  return [...titles].map(([text, title]) => `${title}: ${text}`).join(" ");
 }
 
 /** Names days that were imported: "without the imported days 2026-01-01 to 2026-01-31." */

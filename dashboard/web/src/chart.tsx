@@ -39,7 +39,8 @@ export function Chart({ metric, currency, interval, now, before, loading }: Prop
 
   const data = useMemo(() => toData(now, before), [JSON.stringify([now, before])]);
   useEffect(() => {
-    if (now.length === 0) return; // an axis without numbers would be read as one with none
+    const known = metrics[metric].kind !== "count" || [...now, ...before].some((b) => b.values[0] !== null);
+    if (now.length === 0 || !known) return; // an axis without numbers would be read as one with none
     const element = space.current!;
     const plot = new uPlot(options(element, metrics[metric], currency, interval, now, setHover), data, element);
     const observer = new ResizeObserver(() => plot.setSize(size(element)));

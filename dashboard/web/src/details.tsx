@@ -40,6 +40,7 @@ interface Page {
   warning: Warning | undefined; // of the first metric
   missing?: string | undefined; // see Answer
   partial: boolean;
+  unknown: boolean;
   more: boolean;
 }
 
@@ -72,7 +73,7 @@ export function Details({ tab, site, view, span, total, onClose }: Props) {
       const rows = a.rows.slice(0, most);
       return {
         columns: columnsOf(m, rows), rows, warning: a.warnings[m[0]!], more: a.rows.length > most,
-        missing: a.missing, partial: a.partial,
+        missing: a.missing, partial: a.partial, unknown: a.unknown,
       };
     };
     try {
@@ -88,14 +89,15 @@ export function Details({ tab, site, view, span, total, onClose }: Props) {
     return lastOther(p.rows.filter((r) => !coded || matches(label(tab.key, r.dimensions[0] ?? ""), text)));
   };
 
-  const all = data?.partial ? undefined : total; // of other days, if not all are in
+  const shares = !tab.noShare && !data?.partial; // the total is of other days, if not all are in
   const name = plural[0]!.toUpperCase() + plural.slice(1);
   const found = data && foundOf(data);
   const save = async (): Promise<void> => {
     setFailed("");
     try {
       const all = await rowsOf(fileRows - 1);
-      const file = `${site}-${plural}-${span.from}-${span.to}.csv`;
+      const without = all.partial ? "-without-imported-days" : "";
+      const file = `${site}-${plural}-${span.from}-${span.to}${without}.csv`;
       download(file.replace(/[^\w.-]+/g, "-"), csv(tableOf(tab.key, all.columns, foundOf(all))));
     } catch (err) {
       setFailed(`The file was not made. ${(err as Error).message}`);
@@ -125,7 +127,7 @@ export function Details({ tab, site, view, span, total, onClose }: Props) {
               <tr>
                 <th scope="col">{filterInfo(tab.key).title}</th>
                 {data.columns.map(([m]) => <th key={m} scope="col" class="num" title={metrics[m].help}>{metrics[m].short}</th>)}
-                {!tab.noShare && <th scope="col" class="num">%</th>}
+                {shares && <th scope="col" class="num">%</th>}
               </tr>
             </thead>
             <tbody>
@@ -133,13 +135,13 @@ export function Details({ tab, site, view, span, total, onClose }: Props) {
                 <tr key={r.dimensions.join(" ")} data-value={r.dimensions[0]}>
                   <td><RowName filter={tab.key} value={r.dimensions[0] ?? ""} view={view} onPick={onClose} /></td>
                   {data.columns.map(([m, i]) => <td key={m} class="num">{fmt.value(metrics[m], r.values[i], r.currency)}</td>)}
-                  {!tab.noShare && <td class="num">{all === undefined || r.values[0] === null ? "" : fmt.share(r.values[0] ?? 0, all)}</td>}
+                  {shares && <td class="num">{total === undefined || r.values[0] === null ? "" : fmt.share(r.values[0] ?? 0, total)}</td>}
                 </tr>
               ))}
             </tbody>
           </table>
         )}
-        {found?.length === 0 && !data?.missing && <p class="none">Nothing found</p>}
+        {found?.length === 0 && !data?.unknown && <p class="none">Nothing found</p>}
         <Notes warning={data?.warning} answer={data} />
         {tab.key === "page" && <NextPages site={site} view={view} span={span} limit={pageRows} />}
         {data?.more && !coded && (

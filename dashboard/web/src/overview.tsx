@@ -106,6 +106,7 @@ export function Overview({ site, view, span, before, live, tick, top, combinatio
   const metric = wished.includes(view.metric) ? view.metric : defaultMetric;
   const unfinished = live && span.from === span.to;
   const comparable = !previous.loading && !previous.data?.partial && !top.data?.partial;
+  const missingBefore = previous.data?.missing ?? (now.data?.missing ? undefined : then.data?.missing);
   const shown = now.data?.interval ?? interval;
   return (
     <section class="card overview" aria-label="Overview">
@@ -145,7 +146,10 @@ export function Overview({ site, view, span, before, live, tick, top, combinatio
             metric={metric} currency={currency} interval={shown} loading={now.loading} now={column(now.data, metric)}
             before={then.loading || then.data?.interval !== shown ? [] : column(then.data, metric)}
           />}
-      <Notes warning={undefined} answer={top.data?.missing ? top.data : now.data} />
+      {top.data?.missing
+        ? <Notes warning={undefined} answer={top.data} />
+        : now.data?.missing && <p class="note missing">By {shown}: {now.data.missing}</p>}
+      {missingBefore && <p class="note missing">Before, {fmt.span(before, today)}: {missingBefore}</p>}
     </section>
   );
 }

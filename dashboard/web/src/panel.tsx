@@ -12,7 +12,7 @@ import { learn } from "./labels";
 import { metrics } from "./metrics";
 import { NextPages } from "./next";
 import { kindsOf, type PanelInfo, type Tab } from "./panels";
-import { Linked, Notes, Refusal } from "./parts";
+import { Linked, NoRows, Notes, Refusal } from "./parts";
 import type { Span } from "./period";
 import { columnsOf, lastOther, RowName } from "./row";
 import type { View } from "./url";
@@ -122,12 +122,8 @@ function Values({ tab, site, view, span, tick, total }: ValuesProps) {
   }, signal));
   if (answer.error && !answer.data) return <Refusal status={answer.error.status} reason={answer.error.message} />;
   if (!answer.data) return <Bones />;
-  if (answer.data.rows.length === 0) {
-    return answer.data.missing
-      ? <Notes warning={undefined} answer={answer.data} />
-      : <p class="none">No {plural} in these days</p>;
-  }
-  const all = answer.data.partial ? undefined : total; // of other days, if not all are in
+  if (answer.data.rows.length === 0) return <NoRows what={plural} answer={answer.data} />;
+  const shares = !tab.noShare && !answer.data.partial; // the total is of other days, if not all are in
   const shown = lastOther(answer.data.rows);
   if (names) for (const r of shown) learn(tab.key, r.dimensions[0]!, r.dimensions[1]);
   const columns = columnsOf(tab.metrics, shown);
@@ -140,7 +136,7 @@ function Values({ tab, site, view, span, tick, total }: ValuesProps) {
       <div class="row-heads" aria-hidden="true">
         <span>{title}</span>
         {columns.map(([m]) => <span key={m} class={`num ${metrics[m].kind}`}>{metrics[m].short}</span>)}
-        {!tab.noShare && <span class="num pct">%</span>}
+        {shares && <span class="num pct">%</span>}
       </div>
       <ol class="rows">
         {shown.map((r) => {
@@ -155,7 +151,7 @@ function Values({ tab, site, view, span, tick, total }: ValuesProps) {
                   {fmt.shortValue(metrics[m], r.values[i], r.currency)}<span class="hidden"> {metrics[m].short.toLowerCase()}</span>
                 </span>
               ))}
-              {!tab.noShare && <span class="num pct">{all === undefined || r.values[0] === null ? "" : fmt.share(part, all)}</span>}
+              {shares && <span class="num pct">{total === undefined || r.values[0] === null ? "" : fmt.share(part, total)}</span>}
             </li>
           );
         })}

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useErrorBoundary, useRef } from "preact/hooks";
-import type { Warning } from "./api";
+import type { Answer, Warning } from "./api";
 import { inWords } from "./filters";
 import { useTitle } from "./hooks";
 import { Close } from "./icons";
@@ -61,6 +61,16 @@ export function Notes({ warning, answer }: { warning: Warning | undefined; answe
     <>
       {help && <p class="note">{help}</p>}
       {answer?.missing && <p class="note missing">{answer.missing}</p>}
+    </>
+  );
+}
+
+/** What stands in the place of rows where there are none: of what is not known, it is not said that there is nothing. */
+export function NoRows({ what, answer }: { what: string; answer: Pick<Answer, "missing" | "partial" | "unknown"> }) {
+  return (
+    <>
+      {!answer.unknown && <p class="none">No {what} in {answer.partial ? "the other" : "these"} days</p>}
+      <Notes warning={undefined} answer={answer} />
     </>
   );
 }

@@ -6,8 +6,8 @@ import type { FilterKey } from "./filters";
 import * as fmt from "./format";
 import { useAnswer } from "./hooks";
 import { label, other } from "./labels";
-import { metrics, warningHelp } from "./metrics";
-import { Refusal } from "./parts";
+import { type Metric, metrics } from "./metrics";
+import { NoRows, Notes, Refusal } from "./parts";
 import type { Span } from "./period";
 import { PickedPanel } from "./picked";
 import { lastOther, OtherName } from "./row";
@@ -18,6 +18,9 @@ const uncounted = "Properties are counted with events and goals only, so that no
 
 /** What properties are counted by. */
 const keys: FilterKey[] = ["event", "goal"];
+
+/** The numbers of a value, and what they are of. */
+const shown: [Metric, string][] = [["visitors", "visitors"], ["events", "times"]];
 
 /** Values that are shown at first, and with each "more". */
 const valuesShown = 9;
@@ -50,37 +53,34 @@ export function Properties({ site, view, span, tick }: Props) {
 function Values({ name, site, view, span, tick }: Props & { name: string }) {
   const [limit, setLimit] = useState(valuesShown);
   const { data, error, loading } = useAnswer(JSON.stringify([site, span, view.filters, limit]), tick, (signal) => ask({
-    site, metrics: ["visitors", "events"], range: span, dimensions: [`event:props:${name}`], filters: view.filters, limit: limit + 1,
+    site, metrics: shown.map(([m]) => m), range: span, dimensions: [`event:props:${name}`], filters: view.filters, limit: limit + 1,
   }, signal));
   if (error && !data) return <Refusal status={error.status} reason={error.message} />;
   if (!data) return <div class="bones" aria-hidden="true"><span class="bone" /><span class="bone" /></div>;
-  if (data.rows.length === 0) return <p class="none">No {name} in these days</p>;
+  if (data.rows.length === 0) return <NoRows what={name} answer={data} />;
   const most = Math.max(...data.rows.map((r) => r.values[0] ?? 0));
-  const warning = data.warnings.visitors;
   return (
     <div class={loading ? "stale" : ""} aria-busy={loading}>
       <div class="row-heads" aria-hidden="true">
         <span>Value</span>
-        <span class="num">{metrics.visitors.short}</span>
-        <span class="num">{metrics.events.short}</span>
+        {shown.map(([m]) => <span key={m} class="num">{metrics[m].short}</span>)}
       </div>
       <ol class="rows">
-        {lastOther(data.rows.slice(0, limit)).map(({ dimensions: [value = ""], values: [visitors, events] }) => (
+        {lastOther(data.rows.slice(0, limit)).map(({ dimensions: [value = ""], values }) => (
           <li key={value} class="row" data-value={value}>
-            <span class="bar-space"><span class="bar-fill" style={{ width: `${((visitors ?? 0) / most) * 100}%` }} /></span>
+            <span class="bar-space"><span class="bar-fill" style={{ width: `${most > 0 ? ((values[0] ?? 0) / most) * 100 : 0}%` }} /></span>
             {value === other
               ? <OtherName />
               : <span class="name"><span class="name-text" title={value}>{label("event", value)}</span></span>}
-            <span class="num" data-number="visitors" title={fmt.count(visitors ?? 0)}>
-              {fmt.shortCount(visitors ?? 0)}<span class="hidden"> visitors</span>
-            </span>
-            <span class="num" data-number="events" title={fmt.count(events ?? 0)}>
-              {fmt.shortCount(events ?? 0)}<span class="hidden"> times</span>
-            </span>
+            {shown.map(([m, unit], i) => (
+              <span key={m} class="num" data-number={m} title={fmt.value(metrics[m], values[i])}>
+                {fmt.shortValue(metrics[m], values[i])}<span class="hidden"> {unit}</span>
+              </span>
+            ))}
           </li>
         ))}
       </ol>
-      {warning && <p class="note">{warningHelp[warning]}</p>}
+      <Notes warning={data.warnings.visitors} answer={data} />
       {data.rows.length > limit && (
         <button type="button" class="quiet more" onClick={() => setLimit((n) => n + moreValues)}>Show more</button>
       )}

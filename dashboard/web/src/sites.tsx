@@ -32,13 +32,14 @@ function SiteCard({ site }: { site: Site }) {
   const span = spanOf({ preset: "30d" }, today(site.timezone));
   const { data, error } = useAnswer(`${site.site} ${span.from}`, 0, (signal) => days(site, span, signal));
   const view: View = { site: site.site, period: { preset: defaultPreset }, metric: defaultMetric, filters: [] };
-  const total = data?.reduce((a, b) => a + b, 0);
+  const total = data?.reduce<number>((a, b) => a + (b ?? 0), 0);
   return (
     <>
       <a class="cover" href={format(view)} onClick={follow(view)}>{site.site}</a>
       <p class="site-total">
         {total === undefined ? <span class="muted">{error ? error.message : "…"}</span> : (
           <>
+            {data?.includes(null) && <span class="muted">at least </span>}
             <strong>{count(total)}</strong> <span class="muted">visitors in 30 days</span>
           </>
         )}
@@ -48,26 +49,33 @@ function SiteCard({ site }: { site: Site }) {
   );
 }
 
-async function days(site: Site, span: Span, signal: AbortSignal): Promise<number[]> {
+/** The visitors of each day; null where they are not known. */
+async function days(site: Site, span: Span, signal: AbortSignal): Promise<(number | null)[]> {
   const { rows } = await ask({ site: site.site, metrics: ["visitors"], range: span, dimensions: ["time:day"] }, signal);
   const labelled = rows.map((r) => ({ label: r.dimensions[0]!, values: r.values }));
-  return fill(labelled, span, "day", site.timezone, [0], new Date()).map((b) => b.values[0] ?? 0);
+  return fill(labelled, span, "day", site.timezone, [0], new Date()).map((b) => b.values[0] ?? null);
 }
 
-function Spark({ values }: { values: number[] }) {
+function Spark({ values }: { values: (number | null)[] }) {
   const width = 240;
   const height = 48;
-  const top = Math.max(0, ...values);
+  const top = Math.max(0, ...values.map((v) => v ?? 0));
   const step = width / Math.max(1, values.length - 1);
-  const points = values.map((v, i) => `${(i * step).toFixed(1)},${(height - 2 - (v / top) * (height - 6)).toFixed(1)}`);
+  const lines: string[][] = []; // broken where a value is not known
+  values.forEach((v, i) => {
+    if (v === null) return;
+    if (i === 0 || values[i - 1] === null) lines.push([]);
+    lines.at(-1)!.push(`${(i * step).toFixed(1)},${(height - 2 - (v / top) * (height - 6)).toFixed(1)}`);
+  });
+  const x = (point: string): string => point.split(",")[0]!;
   return (
     <svg class="spark" viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" aria-hidden="true">
-      {points.length > 1 && top > 0 && (
-        <>
-          <path class="spark-area" d={`M0,${height} L${points.join(" L")} L${width},${height} Z`} />
+      {top > 0 && lines.filter((points) => points.length > 1).map((points) => (
+        <g key={points[0]}>
+          <path class="spark-area" d={`M${x(points[0]!)},${height} L${points.join(" L")} L${x(points.at(-1)!)},${height} Z`} />
           <path class="spark-line" d={`M${points.join(" L")}`} />
-        </>
-      )}
+        </g>
+      ))}
     </svg>
   );
 }
