@@ -87,22 +87,29 @@ func TestStatementsAreSmall(t *testing.T) {
 		{`"metrics":["visitors"],"dimensions":["visit:country"]`, 1, 250, 0, 1},
 		{`"metrics":["visitors","percentage"],"dimensions":["visit:country"]`, 2, 400, 0, 1},
 	} {
-		q, err := Parse([]byte(`{"site_id":"example.com","date_range":["2026-03-01","2026-03-30"],` + c.question + "}"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		span, err := q.Range.Resolve(now, time.UTC, schema.Date(2026, 1, 1))
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := makePlan(q, &site, span)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, _ := p.rows(q.order())
+		p := planOfMarch(t, &site, c.question)
+		s, _ := p.rows(p.query.order())
 		got := [4]int{strings.Count(s.SQL, "sum("), len(s.SQL), strings.Count(s.SQL, " / "), len(s.Params)}
 		if got[0] != c.sums || got[1] > c.most || got[2] != c.divides || got[3] != c.names {
 			t.Errorf("%s: %d sums, %d bytes, %d divisions and %d parameters, want %+v:\n%s", c.question, got[0], got[1], got[2], got[3], c, s.SQL)
 		}
 	}
+}
+
+// planOfMarch is the plan of a question about 30 days.
+func planOfMarch(t *testing.T, site *schema.Site, question string) *plan {
+	t.Helper()
+	q, err := Parse([]byte(`{"site_id":"example.com","date_range":["2026-03-01","2026-03-30"],` + question + "}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	span, err := q.Range.Resolve(now, time.UTC, schema.Date(2026, 1, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := makePlan(q, site, span)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
