@@ -28,7 +28,7 @@ func TestEveryPairOfImportedDays(t *testing.T) {
 	case os.Getenv(longVariable) != "":
 		visitors, sample = 1000, 1
 	case testing.Short():
-		visitors, sample = 100, 37
+		visitors, sample = 100, 31
 	}
 	for tool, imported := range importsOfAllTools(t) {
 		t.Run(tool, func(t *testing.T) {
