@@ -2,8 +2,13 @@ package dashboard
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -69,6 +74,87 @@ func spanOf(params url.Values) (stats.DateRange, error) {
 	}
 	return stats.ParseRange(params.Get("date_range"))
 }
+
+// Paths of funnels in the Sites API; our own, as what is asked about them.
+const (
+	siteFunnelsPath = sitesPath + "/funnels"
+	siteFunnelPath  = siteFunnelsPath + "/:funnel_id"
+)
+
+// funnelAnswer is a funnel on the wire of the Sites API.
+type funnelAnswer struct {
+	ID        string              `json:"id"`
+	Name      string              `json:"name"`
+	Steps     []schema.FunnelStep `json:"steps"`
+	WindowSec int                 `json:"window_sec"` // 0: the whole day
+	Since     time.Time           `json:"counted_since"`
+	Domain    string              `json:"domain,omitempty"`
+}
+
+func tellFunnel(f *schema.Funnel) funnelAnswer {
+	return funnelAnswer{ID: f.Key(), Name: f.Name, Steps: f.Steps, WindowSec: f.WindowSec, Since: f.Since}
+}
+
+func (d *Dashboard) listFunnels(p *provisioning) (any, error) {
+	site, err := d.site(p)
+	if err != nil {
+		return nil, err
+	}
+	var all []funnelAnswer
+	for i := range site.Funnels {
+		all = append(all, tellFunnel(&site.Funnels[i]))
+	}
+	slices.SortFunc(all, func(x, y funnelAnswer) int { return strings.Compare(x.Name, y.Name) })
+	funnels, meta, err := page(p, all, func(f *funnelAnswer) string { return f.Name })
+	return map[string]any{"funnels": funnels, "meta": meta}, err
+}
+
+// readFunnel reads the funnel that is to be there.
+func (p *provisioning) readFunnel() (schema.Funnel, error) {
+	f := schema.Funnel{Name: p.fields["name"]}
+	for _, name := range []string{"name", "steps"} {
+		if p.fields[name] == "" {
+			return f, &stats.InvalidError{Field: name, Reason: "is required"}
+		}
+	}
+	steps := json.NewDecoder(strings.NewReader(p.fields["steps"]))
+	steps.DisallowUnknownFields()
+	if err := steps.Decode(&f.Steps); err != nil {
+		return f, &stats.InvalidError{Field: "steps", Reason: `they are a list such as [{"page": "/pricing"}, {"event": "Signup"}]`}
+	}
+	if s := p.fields["window_sec"]; s != "" {
+		var err error
+		if f.WindowSec, err = strconv.Atoi(s); err != nil {
+			return f, &stats.InvalidError{Field: "window_sec", Reason: "it is a whole number of seconds, or 0 for the whole day"}
+		}
+	}
+	return f, nil
+}
+
+// putFunnel declares a funnel, or finds it: declaring it again is no mistake.
+func (d *Dashboard) putFunnel(p *provisioning) (any, error) {
+	site, err := d.site(p)
+	if err != nil {
+		return nil, err
+	}
+	funnel, err := p.readFunnel()
+	if err != nil {
+		return nil, err
+	}
+	site, funnel, err = declare(d, p, &site, funnelsOf, funnel, func(f *schema.Funnel) bool { return f.Key() == funnel.Key() })
+	if err != nil {
+		return nil, err
+	}
+	told := tellFunnel(&funnel)
+	told.Domain = site.Domain
+	return told, nil
+}
+
+func (d *Dashboard) deleteFunnel(p *provisioning) (any, error) {
+	return takeBack(d, p, "Funnel", funnelsOf, func(f *schema.Funnel) bool { return f.Key() == p.fields["funnel_id"] })
+}
+
+func funnelsOf(s *schema.Site) *[]schema.Funnel { return &s.Funnels }
 
 func funnelNames(site *schema.Site) []string {
 	var names []string

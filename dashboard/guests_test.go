@@ -295,7 +295,7 @@ func TestEveryDoorKeepsGuestsOut(t *testing.T) {
 			continue
 		}
 		path := strings.NewReplacer(":site_id", "other.example", ":site", "other.example", ":email", "v@example.org", ":goal_id", "1",
-			":segment_id", "1", ":property", "plan", "*", "").Replace(r.Path)
+			":segment_id", "1", ":funnel_id", "1", ":property", "plan", "*", "").Replace(r.Path)
 		body := `{"site_id":"other.example","site":"other.example","email":"v@example.org","role":"editor"}`
 		if path == queryPath {
 			body = question("other.example")

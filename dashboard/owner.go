@@ -24,6 +24,12 @@ func (d *Dashboard) MayManage(r *http.Request, site schema.SiteID) bool {
 	if err != nil {
 		return false
 	}
-	role, may, err := d.roleOf(v, site)
-	return err == nil && may && (v.ownsAll() || role == access.RoleEditor)
+	may, err := d.manages(v, site)
+	return err == nil && may
+}
+
+// manages reports whether who looks at a site may change it.
+func (d *Dashboard) manages(v viewer, site schema.SiteID) (bool, error) {
+	role, looks, err := d.roleOf(v, site)
+	return err == nil && looks && (v.ownsAll() || role == access.RoleEditor), err
 }

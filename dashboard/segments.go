@@ -1,7 +1,6 @@
 package dashboard
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -58,38 +57,20 @@ func (d *Dashboard) putSegment(p *provisioning) (any, error) {
 	if segment.Filter, err = stats.ParseSegment([]byte(p.fields["filters"])); err != nil {
 		return nil, err
 	}
-	same := func(s schema.Segment) bool { return s.Key() == segment.Key() }
-	if !slices.ContainsFunc(site.Segments, same) {
-		site, err = d.Provision.Set(p.ctx, site.Domain, func(s *schema.Site) error {
-			if !slices.ContainsFunc(s.Segments, same) {
-				s.Segments = append(s.Segments, segment)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
+	site, segment, err = declare(d, p, &site, segmentsOf, segment, func(s *schema.Segment) bool { return s.Key() == segment.Key() })
+	if err != nil {
+		return nil, err
 	}
-	told := tellSegment(&site.Segments[slices.IndexFunc(site.Segments, same)])
+	told := tellSegment(&segment)
 	told.Domain = site.Domain
 	return told, nil
 }
 
 func (d *Dashboard) deleteSegment(p *provisioning) (any, error) {
-	site, err := d.site(p)
-	if err != nil {
-		return nil, err
-	}
-	is := func(s schema.Segment) bool { return s.Key() == p.fields["segment_id"] }
-	if !slices.ContainsFunc(site.Segments, is) {
-		return nil, &httpError{http.StatusNotFound, "Segment could not be found."}
-	}
-	_, err = d.Provision.Set(p.ctx, site.Domain, func(s *schema.Site) error {
-		s.Segments = slices.DeleteFunc(s.Segments, is)
-		return nil
-	})
-	return deleted, err
+	return takeBack(d, p, "Segment", segmentsOf, func(s *schema.Segment) bool { return s.Key() == p.fields["segment_id"] })
 }
+
+func segmentsOf(s *schema.Site) *[]schema.Segment { return &s.Segments }
 
 func segmentNames(site *schema.Site) []string {
 	var names []string

@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -24,8 +21,6 @@ import (
 const (
 	sitesPath       = "/api/v1/sites"
 	sitePath        = sitesPath + "/:site_id"
-	goalsPath       = sitesPath + "/goals"
-	goalPath        = goalsPath + "/:goal_id"
 	customPropsPath = sitesPath + "/custom-props"
 	customPropPath  = customPropsPath + "/:property"
 	sharesPath      = sitesPath + "/shared-links"
@@ -58,7 +53,7 @@ type provisioning struct {
 }
 
 // readsSites are the lists and the site that a key may also read that only reads. Who has access, and by which links, it may not.
-var readsSites = []string{sitesPath, sitePath, goalsPath, segmentsPath, customPropsPath, teamsPath}
+var readsSites = []string{sitesPath, sitePath, goalsPath, segmentsPath, siteFunnelsPath, customPropsPath, teamsPath}
 
 func (d *Dashboard) registerSites(e *echo.Echo) {
 	for path, methods := range map[string]map[string]func(*provisioning) (any, error){
@@ -68,6 +63,8 @@ func (d *Dashboard) registerSites(e *echo.Echo) {
 		goalPath:        {http.MethodDelete: d.deleteGoal},
 		segmentsPath:    {http.MethodGet: d.listSegments, http.MethodPut: d.putSegment},
 		segmentPath:     {http.MethodDelete: d.deleteSegment},
+		siteFunnelsPath: {http.MethodGet: d.listFunnels, http.MethodPut: d.putFunnel},
+		siteFunnelPath:  {http.MethodDelete: d.deleteFunnel},
 		customPropsPath: {http.MethodGet: d.listProps, http.MethodPut: d.putProp},
 		customPropPath:  {http.MethodDelete: d.deleteProp},
 		sharesPath:      {http.MethodGet: d.listShares, http.MethodPut: d.putShare, http.MethodDelete: d.deleteShare},
@@ -87,8 +84,9 @@ func (d *Dashboard) registerSites(e *echo.Echo) {
 		})
 		for method, do := range methods {
 			reads := method == http.MethodGet && slices.Contains(readsSites, path)
+			ofPage := slices.Contains(declared, path)
 			e.Add(method, path, func(c echo.Context) error {
-				p, cancel, err := d.provisioning(c, reads)
+				p, cancel, err := d.provisioning(c, reads, ofPage)
 				if err != nil {
 					return d.answer(c, nil, err)
 				}
@@ -111,21 +109,24 @@ func mistake(err error) error {
 	return err
 }
 
-// provisioning checks the key and reads the fields. reads: a key that only reads will do.
-func (d *Dashboard) provisioning(c echo.Context, reads bool) (*provisioning, context.CancelFunc, error) {
+// provisioning lets in who may and reads the fields. reads: a key that only reads will do. ofPage: without a key, so will the page
+// of who may change the site.
+func (d *Dashboard) provisioning(c echo.Context, reads, ofPage bool) (*provisioning, context.CancelFunc, error) {
 	r := c.Request()
-	key, ok := bearer(r)
-	if !ok {
-		return nil, nil, &httpError{
-			http.StatusUnauthorized, "Missing API key. Send one of the scope sites as a Bearer token (turf key add --scope sites).",
-		}
+	p := &provisioning{r: r, only: access.AllSites}
+	key, keyed := bearer(r)
+	var v viewer
+	var err error
+	switch {
+	case keyed:
+		p.only, err = d.siteOfKey(key, reads)
+	case ofPage:
+		v, err = d.viewer(r)
+	default:
+		err = errNobody
 	}
-	only, err := d.Access.CheckSitesKey(key)
-	if reads && errors.Is(err, access.ErrInvalidKey) {
-		only, err = d.Access.CheckReadingKey(key)
-	}
-	if errors.Is(err, access.ErrInvalidKey) {
-		return nil, nil, &httpError{http.StatusUnauthorized, "Invalid API key. The Sites API needs one of the scope sites."}
+	if errors.Is(err, errNobody) {
+		err = errNoSitesKey
 	}
 	if err != nil {
 		return nil, nil, err
@@ -133,8 +134,7 @@ func (d *Dashboard) provisioning(c echo.Context, reads bool) (*provisioning, con
 	if d.Provision == nil {
 		return nil, nil, &httpError{http.StatusNotFound, "This server does not change sites."}
 	}
-	fields, err := readFields(c.Response(), r)
-	if err != nil {
+	if p.fields, err = readFields(c.Response(), r); err != nil {
 		return nil, nil, err
 	}
 	for i, name := range c.ParamNames() {
@@ -142,10 +142,35 @@ func (d *Dashboard) provisioning(c echo.Context, reads bool) (*provisioning, con
 		if err != nil {
 			return nil, nil, &httpError{http.StatusBadRequest, "The address is not written as a URL."}
 		}
-		fields[name] = value
+		p.fields[name] = value
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), QuestionTimeout)
-	return &provisioning{ctx, r, only, fields}, cancel, nil
+	if !keyed {
+		if err := d.mayDeclare(p, v); err != nil {
+			return nil, nil, err
+		}
+	}
+	var cancel context.CancelFunc
+	p.ctx, cancel = context.WithTimeout(r.Context(), QuestionTimeout)
+	return p, cancel, nil
+}
+
+var (
+	errNoSitesKey = &httpError{
+		http.StatusUnauthorized, "Missing API key. Send one of the scope sites as a Bearer token (turf key add --scope sites).",
+	}
+	errWrongSitesKey = &httpError{http.StatusUnauthorized, "Invalid API key. The Sites API needs one of the scope sites."}
+)
+
+// siteOfKey is the only site that a key is for, or access.AllSites.
+func (d *Dashboard) siteOfKey(key string, reads bool) (schema.SiteID, error) {
+	only, err := d.Access.CheckSitesKey(key)
+	if reads && errors.Is(err, access.ErrInvalidKey) {
+		only, err = d.Access.CheckReadingKey(key)
+	}
+	if errors.Is(err, access.ErrInvalidKey) {
+		err = errWrongSitesKey
+	}
+	return only, err
 }
 
 // site is the site of the request, which the key may change.
@@ -156,10 +181,12 @@ func (d *Dashboard) site(p *provisioning) (schema.Site, error) {
 	}
 	site, ok := d.Sites.ByDomain(domain)
 	if !ok || p.only != access.AllSites && p.only != site.ID {
-		return schema.Site{}, &httpError{http.StatusNotFound, "Site could not be found: there is none, or it is not this key's."}
+		return schema.Site{}, errNotThere
 	}
 	return site, nil
 }
+
+var errNotThere = &httpError{http.StatusNotFound, "Site could not be found: there is none, or it is not this key's."}
 
 // siteAnswer is a site on the wire.
 type siteAnswer struct {
@@ -332,130 +359,5 @@ func (d *Dashboard) deleteSite(p *provisioning) (any, error) {
 		return nil, err
 	}
 	_, err = d.Provision.Remove(p.ctx, site.Domain)
-	return deleted, err
-}
-
-// goalAnswer is a goal on the wire. scroll_threshold is how much of the page must be seen, in percent; -1: a view is enough.
-type goalAnswer struct {
-	ID     string            `json:"id"`
-	Name   string            `json:"display_name"`
-	Type   string            `json:"goal_type"` // event or page
-	Event  *string           `json:"event_name"`
-	Page   *string           `json:"page_path"`
-	Scroll int               `json:"scroll_threshold"`
-	Props  map[string]string `json:"custom_props"`
-	Since  *time.Time        `json:"counted_since,omitempty"` // our own; missing where it is always counted
-
-	Currency string `json:"currency,omitempty"` // of the amounts that are added up; our own
-	Domain   string `json:"domain,omitempty"`
-}
-
-func tellGoal(g *schema.Goal) goalAnswer {
-	id := fnv.New64a()
-	io.WriteString(id, g.Key()) //nolint:errcheck // it never fails
-	a := goalAnswer{
-		ID: strconv.FormatUint(id.Sum64(), 10), Name: g.Name, Type: "event", Event: &g.Event, Scroll: -1, Props: map[string]string{},
-		Currency: g.Currency,
-	}
-	if g.Page != "" {
-		a.Type, a.Event, a.Page = "page", nil, &g.Page
-	}
-	if g.Scroll > 0 {
-		a.Scroll = g.Scroll
-	}
-	if g.Counted() {
-		a.Since = &g.Since
-	}
-	return a
-}
-
-func (d *Dashboard) listGoals(p *provisioning) (any, error) {
-	site, err := d.site(p)
-	if err != nil {
-		return nil, err
-	}
-	var all []goalAnswer
-	for i := range site.Goals {
-		all = append(all, tellGoal(&site.Goals[i]))
-	}
-	slices.SortFunc(all, func(x, y goalAnswer) int { return strings.Compare(x.Name, y.Name) })
-	goals, meta, err := page(p, all, func(g *goalAnswer) string { return g.Name })
-	return map[string]any{"goals": goals, "meta": meta}, err
-}
-
-// readGoal reads the goal that is to be there.
-func (p *provisioning) readGoal() (schema.Goal, error) {
-	g := schema.Goal{Name: p.fields["display_name"], Currency: p.fields["currency"]}
-	for name, value := range p.fields {
-		// To count such a goal without what it asks for would be a wrong number.
-		if prop, asks := strings.CutPrefix(name, "custom_props."); asks && prop != "" || name == "custom_props" && value != "" {
-			return g, &stats.InvalidError{Field: "custom_props", Reason: "goals are not counted by a property. Declare a segment, or ask for " +
-				"the event by event:props"}
-		}
-	}
-	switch p.fields["goal_type"] {
-	case "event":
-		if g.Event = p.fields["event_name"]; g.Event == "" {
-			return g, &stats.InvalidError{Field: "event_name", Reason: "is required"}
-		}
-	case "page":
-		if g.Page = p.fields["page_path"]; g.Page == "" {
-			return g, &stats.InvalidError{Field: "page_path", Reason: "is required"}
-		}
-		if s := p.fields["scroll_threshold"]; s != "" && s != "-1" {
-			var err error
-			if g.Scroll, err = strconv.Atoi(s); err != nil {
-				return g, &stats.InvalidError{Field: "scroll_threshold", Reason: "it is a number from 1 to 100"}
-			}
-		}
-	default:
-		return g, &stats.InvalidError{Field: "goal_type", Reason: "it is event or page"}
-	}
-	if g.Name == "" {
-		g.Name = g.DefaultName()
-	}
-	return g, nil
-}
-
-// putGoal declares a goal, or finds it: declaring it again is no mistake.
-func (d *Dashboard) putGoal(p *provisioning) (any, error) {
-	site, err := d.site(p)
-	if err != nil {
-		return nil, err
-	}
-	goal, err := p.readGoal()
-	if err != nil {
-		return nil, err
-	}
-	same := func(g schema.Goal) bool { return g.Key() == goal.Key() }
-	if !slices.ContainsFunc(site.Goals, same) {
-		site, err = d.Provision.Set(p.ctx, site.Domain, func(s *schema.Site) error {
-			if !slices.ContainsFunc(s.Goals, same) {
-				s.Goals = append(s.Goals, goal)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	told := tellGoal(&site.Goals[slices.IndexFunc(site.Goals, same)])
-	told.Domain = site.Domain
-	return told, nil
-}
-
-func (d *Dashboard) deleteGoal(p *provisioning) (any, error) {
-	site, err := d.site(p)
-	if err != nil {
-		return nil, err
-	}
-	is := func(g schema.Goal) bool { return tellGoal(&g).ID == p.fields["goal_id"] }
-	if !slices.ContainsFunc(site.Goals, is) {
-		return nil, &httpError{http.StatusNotFound, "Goal could not be found."}
-	}
-	_, err = d.Provision.Set(p.ctx, site.Domain, func(s *schema.Site) error {
-		s.Goals = slices.DeleteFunc(s.Goals, is)
-		return nil
-	})
 	return deleted, err
 }

@@ -159,7 +159,8 @@ func TestKillMinus9(t *testing.T) {
 func killRound(t *testing.T, dir string, first int, acked map[int]bool) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestKillChild$")
-	cmd.Env = append(os.Environ(), killDirEnv+"="+dir, fmt.Sprint(killFirstEnv, "=", first))
+	// A killed child cannot clean up its temporary folders: they lie in the parent's.
+	cmd.Env = append(os.Environ(), killDirEnv+"="+dir, fmt.Sprint(killFirstEnv, "=", first), "TMPDIR="+t.TempDir())
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
