@@ -85,6 +85,9 @@ func TestImportedDays(t *testing.T) {
 	tb.until(panel("pages") + `.querySelector('[data-value="/thanks"]') && !` + panel("pages") + `.querySelector('.pct')`)
 	tb.click("[data-panel=pages] .details-button")
 	tb.until(`document.querySelector('dialog .missing').innerText.startsWith('Without 2023-01-01')`)
+	eval[any](tb, `HTMLAnchorElement.prototype.click = function () { window.file = this.download; }`)
+	tb.click("dialog .download")
+	tb.until(`window.file === 'example.com-exit-pages-2023-01-01-2023-01-31-without-imported-days.csv'`)
 
 	tb.visit("/example.com?from=2023-01-05&to=2023-01-05")
 	tb.until(`[...document.querySelectorAll('.overview .missing')].some((p) => p.innerText === 'By hour: Not known of all hours.')`)

@@ -106,7 +106,9 @@ export function Overview({ site, view, span, before, live, tick, top, combinatio
   const metric = wished.includes(view.metric) ? view.metric : defaultMetric;
   const unfinished = live && span.from === span.to;
   const comparable = !previous.loading && !previous.data?.partial && !top.data?.partial;
-  const missingBefore = previous.data?.missing ?? (now.data?.missing ? undefined : then.data?.missing);
+  // What is not known of the numbers is mostly not known of their steps either, and is said once.
+  const missingSteps = top.data && top.data.missing !== now.data?.missing ? now.data?.missing : undefined;
+  const missingBefore = previous.data?.missing ?? (missingSteps ? undefined : then.data?.missing);
   const shown = now.data?.interval ?? interval;
   return (
     <section class="card overview" aria-label="Overview">
@@ -146,9 +148,8 @@ export function Overview({ site, view, span, before, live, tick, top, combinatio
             metric={metric} currency={currency} interval={shown} loading={now.loading} now={column(now.data, metric)}
             before={then.loading || then.data?.interval !== shown ? [] : column(then.data, metric)}
           />}
-      {top.data?.missing
-        ? <Notes warning={undefined} answer={top.data} />
-        : now.data?.missing && <p class="note missing">By {shown}: {now.data.missing}</p>}
+      <Notes warning={undefined} answer={top.data} />
+      {missingSteps && <p class="note missing">By {shown}: {missingSteps}</p>}
       {missingBefore && <p class="note missing">Before, {fmt.span(before, today)}: {missingBefore}</p>}
     </section>
   );
