@@ -66,8 +66,11 @@ var parts = []part{
 }
 
 func main() {
-	if len(os.Args) == 3 && os.Args[1] == bareCommand {
+	switch {
+	case len(os.Args) == 3 && os.Args[1] == bareCommand:
 		exit(serveBare(os.Args[2]))
+	case len(os.Args) == 4 && os.Args[1] == syncedCommand:
+		exit(serveSynced(os.Args[2], os.Args[3]))
 	}
 	exit(run(os.Args[1:]))
 }

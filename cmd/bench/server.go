@@ -24,23 +24,29 @@ import (
 const bareCommand = "bare-server"
 
 func serveBare(addr string) error {
-	e := echo.New()
-	e.HideBanner, e.HidePort = true, true
-	e.POST("/api/event", func(c echo.Context) error {
+	return bareEcho(func(c echo.Context) error {
 		if _, err := io.Copy(io.Discard, c.Request().Body); err != nil {
 			return err
 		}
 		return c.NoContent(http.StatusAccepted)
-	})
+	}).Start(addr)
+}
+
+// bareEcho has a handler of events, and nothing around it.
+func bareEcho(post echo.HandlerFunc) *echo.Echo {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.POST("/api/event", post)
 	e.GET("/api/health", func(c echo.Context) error { return c.NoContent(http.StatusOK) })
-	return e.Start(addr)
+	return e
 }
 
 // process is a server that runs.
 type process struct {
-	cmd  *exec.Cmd
-	addr string
-	log  bytes.Buffer
+	program string
+	cmd     *exec.Cmd
+	addr    string
+	log     bytes.Buffer
 }
 
 const startTimeout = time.Minute
@@ -51,7 +57,7 @@ func (b *bench) serve(program string, args func(addr string) []string) (*process
 	if err != nil {
 		return nil, 0, err
 	}
-	p := &process{addr: l.Addr().String()}
+	p := &process{program: program, addr: l.Addr().String()}
 	if err := l.Close(); err != nil {
 		return nil, 0, err
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	client "github.com/ClickHouse/clickhouse-go/v2"
+
+	"turf/schema"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -83,6 +85,32 @@ func TestPlanColumns(t *testing.T) {
 	have["visits"] = metricType
 	if plan, err := planColumns(want, have, key+", visits"); err == nil {
 		t.Errorf("a metric in the key: %q", plan)
+	}
+}
+
+// An insert has the columns that its rows need and no others.
+func TestInsertColumns(t *testing.T) {
+	page := schema.Row{Cell: schema.Cell{Site: 1, Cube: schema.CubePages}}
+	page.Cell.Values[0], page.Cell.Values[1], page.Sums[schema.Pageviews] = "example.com", "/", 2
+	left := page
+	left.Cell.Values[1], left.Sums[schema.Pageviews], left.Sums[schema.Exits] = "", 0, -1
+	traffic := schema.Row{Cell: schema.Cell{Site: 1, Cube: schema.CubeTraffic}}
+	traffic.Sums[schema.Visits] = 1
+	for _, tt := range []struct {
+		rows []schema.Row
+		want string
+	}{
+		{[]schema.Row{traffic}, "site_id, cube, time, visits"},
+		{[]schema.Row{left}, "site_id, cube, time, hostname, exits"},
+		{[]schema.Row{left, traffic, page}, "site_id, cube, time, hostname, path, visits, pageviews, exits"},
+	} {
+		f := filledBy(tt.rows)
+		if got, want := insertSQL(f.columns()), "INSERT INTO counts ("+tt.want+")"; got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	if got, want := len(countsColumns()), len(keyColumns)+int(schema.NumDimensions)+int(schema.NumMetrics); got != want {
+		t.Errorf("%d columns in all, want %d", got, want)
 	}
 }
 

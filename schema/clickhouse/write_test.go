@@ -35,8 +35,7 @@ func months(n int, sums [3]int64) []schema.Row {
 func TestWriteFillsTheColumnsOfTheCube(t *testing.T) {
 	overBoth(t, func(t *testing.T, config clickhouse.Config) {
 		db := open(t, config)
-		var batch schema.Batch
-		batch.Token = "node-1"
+		var rows []schema.Row
 		for _, cube := range schema.Cubes {
 			r := schema.Row{Cell: schema.Cell{Site: math.MaxUint32, Cube: cube.ID, Time: noon.Unix()}}
 			for i, d := range cube.Dimensions {
@@ -45,9 +44,13 @@ func TestWriteFillsTheColumnsOfTheCube(t *testing.T) {
 			for m := range schema.NumMetrics {
 				r.Sums[m] = int64(cube.ID)*100 - int64(m)*1000
 			}
-			batch.Rows = append(batch.Rows, r)
+			rows = append(rows, r)
 		}
-		write(t, db, batch)
+		// One batch has all columns, the others have those of a cube.
+		write(t, db, schema.Batch{Token: "node-1", Rows: rows[:len(rows)/2]})
+		for i, r := range rows[len(rows)/2:] {
+			write(t, db, schema.Batch{Token: fmt.Sprint("node-", 2+i), Rows: []schema.Row{r}})
+		}
 		columns := "site_id, cube, time"
 		for _, d := range schema.Dimensions {
 			columns += ", " + d.Column

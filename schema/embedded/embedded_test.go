@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"testing"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -94,4 +95,21 @@ func one[T any](t testing.TB, db driver.Conn, sql string, args ...any) T {
 		t.Fatalf("%s: %v", sql, err)
 	}
 	return v
+}
+
+// The engine has the sizes of a small machine, and not those that its makers chose for a large one.
+func TestServerSettings(t *testing.T) {
+	db := connect(t, clickhouse.Options{
+		Addr:          []string{"embedded"},
+		TransportFunc: func(*http.Transport) (http.RoundTripper, error) { return embeddedtest.Open(t), nil },
+	})
+	for name, want := range map[string]string{
+		"max_server_memory_usage": strconv.Itoa(embedded.DefaultMemoryBytes), "background_pool_size": "2",
+		"background_schedule_pool_size": "2", "memory_worker_period_ms": "1000",
+	} {
+		const sql = "SELECT value FROM system.server_settings WHERE name = ?"
+		if got := one[string](t, db, sql, name); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
 }
