@@ -17,24 +17,7 @@ const ownersPassword = "grass is green"
 // TestGuestInTheBrowser goes the way of a guest with a real server and a real browser: the owner invites on the page of the site, the
 // guest follows the link, chooses a password and sees that site; with the keyboard alone, and without complaints of axe-core.
 func TestGuestInTheBrowser(t *testing.T) {
-	axe, err := os.ReadFile("../../dashboard/web/node_modules/axe-core/axe.min.js")
-	if err != nil {
-		t.Log("dashboard/web/node_modules is not there (npm ci), so there is no axe-core: the pages are not audited")
-	}
-	audit := func(tab *browsertest.Tab, page string) {
-		t.Helper()
-		if len(axe) == 0 {
-			return
-		}
-		// Contrast is that of the page at rest.
-		tab.Until(`!document.querySelector('.stale') && document.getAnimations().every((a) => a.playState === 'finished')`)
-		browsertest.Eval[any](tab, string(axe)+"; undefined")
-		found := browsertest.Eval[string](tab, `axe.run().then((r) => r.violations.map((v) => v.id + ': ' + v.help + ' ' +
-			v.nodes.map((n) => n.target)).join('\n'))`)
-		if found != "" {
-			t.Errorf("%s:\n%s", page, found)
-		}
-	}
+	audit := auditor(t)
 	in := install(t)
 	in.must(nil, "site", "add", "one.example", "--timezone", "UTC")
 	in.must(nil, "site", "add", "two.example", "--timezone", "UTC")
@@ -86,7 +69,7 @@ func TestGuestInTheBrowser(t *testing.T) {
 	owner.Run(`const s = document.querySelector('[data-guest="bob@example.net"] select'); s.value = 'editor'; s.dispatchEvent(new Event('change', {bubbles: true}))`)
 	owner.Wait("an editor", func() bool { return in.guestRole("bob@example.net") == "editor" })
 	guest.Visit(server.url + "/one.example")
-	guest.Until(`[...document.querySelectorAll('.views a')].map((a) => a.textContent).join(' ') === 'Numbers People Consent'`)
+	guest.Until(`[...document.querySelectorAll('.views a')].map((a) => a.textContent).join(' ') === 'Numbers Goals People Consent'`)
 	owner.Run(`document.querySelector('[aria-label="Remove bob@example.net"]').focus()`)
 	owner.Do(chromedp.KeyEvent("\r"))
 	owner.Until(`!document.querySelector('[data-guest]')`)
@@ -97,6 +80,29 @@ func TestGuestInTheBrowser(t *testing.T) {
 	in.must(nil, "site", "rename", "one.example", "uno.example")
 	owner.Visit(server.url + "/one.example?period=30d")
 	owner.Until(`location.pathname + location.search === '/uno.example?period=30d' && document.querySelector('.views')`)
+}
+
+// auditor holds pages against the rules of axe-core.
+func auditor(t *testing.T) func(tab *browsertest.Tab, page string) {
+	t.Helper()
+	axe, err := os.ReadFile("../../dashboard/web/node_modules/axe-core/axe.min.js")
+	if err != nil {
+		t.Log("dashboard/web/node_modules is not there (npm ci), so there is no axe-core: the pages are not audited")
+	}
+	return func(tab *browsertest.Tab, page string) {
+		t.Helper()
+		if len(axe) == 0 {
+			return
+		}
+		// Contrast is that of the page at rest.
+		tab.Until(`!document.querySelector('.stale') && document.getAnimations().every((a) => a.playState === 'finished')`)
+		browsertest.Eval[any](tab, string(axe)+"; undefined")
+		found := browsertest.Eval[string](tab, `axe.run().then((r) => r.violations.map((v) => v.id + ': ' + v.help + ' ' +
+			v.nodes.map((n) => n.target)).join('\n'))`)
+		if found != "" {
+			t.Errorf("%s:\n%s", page, found)
+		}
+	}
 }
 
 // TestGuestsChangeNothingOfConsent: the pages of the opt-in path are for who may change the site; a viewer is answered as a stranger

@@ -91,7 +91,7 @@ export function App() {
         : site
         ? <Guard key={`${site.site} ${tab}`}>
             {tab
-              ? <TabPage tab={tab} site={site} view={view} />
+              ? <TabPage tab={tab} site={site} view={view} onChange={retry} />
               : <SitePage site={site} view={view} placeNote={session.me.place_note} combinations={session.combinations} />}
           </Guard>
         : <Notice title={`No site ${view.site} here`}>

@@ -10,6 +10,7 @@ import { format, type Tab, type View } from "./url";
 interface PageProps {
   site: Site;
   view: View;
+  onChange: () => void; // of what the server tells of its sites
 }
 
 interface TabInfo {
@@ -19,6 +20,7 @@ interface TabInfo {
 }
 
 const pages: Record<Tab, TabInfo> = {
+  goals: { label: "Goals", load: async () => (await import("./goals/page")).GoalsPage, not: ["viewer"] },
   people: { label: "People", load: async () => (await import("./people/page")).PeoplePage, not: [] },
   consent: { label: "Consent", load: async () => (await import("./consent/page")).ConsentPage, not: ["viewer"] },
   access: { label: "Access", load: async () => (await import("./access/page")).AccessPage, not: ["viewer", "editor"] },
@@ -29,7 +31,7 @@ export function tabFor(site: Site | undefined, tab: Tab | undefined): Tab | unde
   return tab && !pages[tab].not.includes(site?.role) ? tab : undefined;
 }
 
-export function Tabs({ site, view }: PageProps) {
+export function Tabs({ site, view }: Omit<PageProps, "onChange">) {
   const links: [Tab | undefined, string][] = [[undefined, "Numbers"]];
   for (const [tab, { label }] of Object.entries(pages) as [Tab, TabInfo][]) {
     if (tabFor(site, tab)) links.push([tab, label]);
@@ -50,7 +52,7 @@ export function Tabs({ site, view }: PageProps) {
 }
 
 /** The page of a tab, once its script is there. */
-export function TabPage({ tab, site, view }: { tab: Tab } & PageProps) {
+export function TabPage({ tab, ...page }: { tab: Tab } & PageProps) {
   const [loaded, setLoaded] = useState<{ Page: ComponentType<PageProps> } | Error>();
   useEffect(() => {
     let stale = false;
@@ -64,5 +66,5 @@ export function TabPage({ tab, site, view }: { tab: Tab } & PageProps) {
   }, [tab]);
   if (loaded instanceof Error) return <Notice title="This page did not load">Load the page again: the server may have a new version.</Notice>;
   if (!loaded) return <Waiting label="Loading" />;
-  return <loaded.Page site={site} view={view} />;
+  return <loaded.Page {...page} />;
 }

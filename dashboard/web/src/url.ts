@@ -18,9 +18,9 @@ export interface View {
 }
 
 /** The pages of a site beside its numbers. */
-export type Tab = "people" | "consent" | "access";
+export type Tab = "goals" | "people" | "consent" | "access";
 
-const tabs: readonly string[] = ["people", "consent", "access"] satisfies Tab[];
+const tabs: readonly string[] = ["goals", "people", "consent", "access"] satisfies Tab[];
 
 export const defaultMetric: Metric = "visitors";
 

@@ -80,10 +80,10 @@ function Guests({ site, guests, onDone }: { site: Site; guests: api.Guest[]; onD
     <section class="card form" aria-labelledby="guests">
       <h2 id="guests">Guests</h2>
       {guests.length === 0 ? <p class="muted">Nobody is invited to this site alone.</p> : (
-        <ul class="guests">
+        <ul class="entries">
           {guests.map((g) => (
             <li key={g.email} data-guest={g.email}>
-              <span class="guest-name">{g.email}{!g.accepted && <span class="muted"> invited, no password yet</span>}</span>
+              <span class="entry-name">{g.email}{!g.accepted && <span class="muted"> invited, no password yet</span>}</span>
               <RoleField role={g.role} label={`Role of ${g.email}`} onChange={(role) => change(api.invite(site.site, g.email, role))} />
               <button type="button" class="quiet" aria-label={`Remove ${g.email}`} onClick={() => change(api.remove(site.site, g.email))}>
                 Remove

@@ -163,12 +163,13 @@ interface MatchProps {
   value: Match;
   suggestions: Suggestions;
   anything?: boolean; // it may match anything
+  plain?: boolean | undefined; // without conditions
   onChange: (value: Match) => void;
   children?: ComponentChildren; // buttons behind it
 }
 
 /** One page or event, under conditions. */
-export function MatchField({ label, value, suggestions, anything, onChange, children }: MatchProps) {
+export function MatchField({ label, value, suggestions, anything, plain, onChange, children }: MatchProps) {
   const id = useId();
   const kind = value.page !== undefined ? "page" : value.event !== undefined || !anything ? "event" : "any";
   const text = value.page ?? value.event ?? "";
@@ -193,7 +194,7 @@ export function MatchField({ label, value, suggestions, anything, onChange, chil
         </datalist>
         {children}
       </div>
-      <Conditions label={label} values={value.props ?? []} onChange={(props) => set(kind, text, props)} />
+      {!plain && <Conditions label={label} values={value.props ?? []} onChange={(props) => set(kind, text, props)} />}
     </fieldset>
   );
 }
@@ -204,11 +205,12 @@ interface MatchListProps {
   min: number;
   max: number;
   suggestions: Suggestions;
+  plain?: boolean;
   onChange: (values: Match[]) => void;
 }
 
 /** Several pages or events, in an order. */
-export function MatchList({ label, values, min, max, suggestions, onChange }: MatchListProps) {
+export function MatchList({ label, values, min, max, suggestions, plain, onChange }: MatchListProps) {
   const name = label.toLowerCase();
   const move = (i: number, by: number): void => {
     const next = [...values];
@@ -219,7 +221,7 @@ export function MatchList({ label, values, min, max, suggestions, onChange }: Ma
     <div class="match-list">
       {values.map((m, i) => (
         <MatchField
-          key={i} label={`${label} ${i + 1}`} value={m} suggestions={suggestions}
+          key={i} label={`${label} ${i + 1}`} value={m} suggestions={suggestions} plain={plain}
           onChange={(v) => onChange(replaced(values, i, v))}
         >
           <button type="button" class="quiet" aria-label={`Move ${name} ${i + 1} up`} disabled={i === 0} onClick={() => move(i, -1)}>
