@@ -298,10 +298,14 @@ func (p *plan) groups(w *writer, l *layout) string {
 		return ""
 	}
 	var keys, counted []string
-	for i := range p.query.Dimensions {
-		if p.codeOf(i) < 0 {
+	city, byCity := p.cityKey()
+	for i, name := range p.query.Dimensions {
+		if a, _, _ := attributeOf(name); p.codeOf(i) < 0 && !(byCity && a.dim == schema.City) {
 			keys = append(keys, "d"+strconv.Itoa(i))
 		}
+	}
+	if byCity {
+		keys = append(keys, city)
 	}
 	for _, m := range p.query.Metrics {
 		f := p.formula(m)
@@ -326,6 +330,18 @@ func (p *plan) groups(w *writer, l *layout) string {
 		}
 	}
 	return "GROUP BY " + strings.Join(keys, ", ") + "\nHAVING " + strings.Join(counted, " OR ") + "\n"
+}
+
+// cityKey is the column of cities, for a question that has both their numbers and names: what is stored is both, and to group by it
+// costs a third less than to take each counter's apart.
+func (p *plan) cityKey() (string, bool) {
+	has := func(expr string) bool {
+		return slices.ContainsFunc(p.query.Dimensions, func(name string) bool {
+			a, _, _ := attributeOf(name)
+			return a.expr == expr
+		})
+	}
+	return schema.City.String(), has(cityIDExpr) && has(cityNameExpr)
 }
 
 // orderBy has all dimensions, so that rows have one order.
