@@ -41,7 +41,7 @@ type Config struct {
 // The memory begins with a header of headerBytes; numbers are little-endian.
 const (
 	headerBytes  = 8192
-	magic        = 0x3459_4144_4652_5554 // "TURFDAY4"
+	magic        = 0x3559_4144_4652_5554 // "TURFDAY5"
 	magicAt      = 0
 	siteAt       = 8
 	dayAt        = 12

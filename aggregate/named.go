@@ -40,8 +40,7 @@ func (s *step) countProps(event word, revenue int64) {
 	for _, p := range s.ev.Props[:min(len(s.ev.Props), MaxProps)] {
 		prop, value := s.d.word(schema.Prop, p.Name), s.d.word(schema.PropValue, p.Value)
 		f, _ := s.slots(seenProp, uint64(event)<<32|uint64(prop)<<16|uint64(value), 0)
-		d := s.deltas(f)
-		d[schema.Revenue] = revenue
+		d := s.named(f, revenue)
 		s.emit(&cellKey{cube: schema.CubeEventProps, values: values(event, prop, value)}, s.hour, &d)
 	}
 }
@@ -49,7 +48,7 @@ func (s *step) countProps(event word, revenue int64) {
 // named are the counts of an event, or of a goal that is counted like one, in a cell in which f says what is new.
 func (s *step) named(f fresh, revenue int64) schema.Deltas {
 	d := s.deltas(f)
-	d[schema.Pageviews], d[schema.Events], d[schema.Revenue] = 0, 1, revenue
+	d[schema.Events], d[schema.Revenue] = 1, revenue
 	return d
 }
 

@@ -171,11 +171,12 @@ func (o *oracle) reckonEvent(
 		hour := fmt.Sprint(schema.HourStart(time.Unix(e.Time, 0), o.loc))
 		w.visitors[visitor], w.visits[name] = true, true
 		w.visitorHours[visitor+hour], w.visitHours[name+hour] = true, true
-		if e.Kind == aggregate.Pageview {
+		w.sums[schema.Events]++
+		switch e.Kind {
+		case aggregate.Pageview:
 			w.sums[schema.Pageviews]++
-		}
-		if e.Kind != aggregate.Engagement {
-			w.sums[schema.Events]++
+		case aggregate.Custom:
+			w.sums[schema.CustomEvents]++
 		}
 		if schema.IsRevenue(e.Values[schema.EventName]) {
 			w.sums[schema.Revenue] += e.Revenue.Minor
@@ -207,10 +208,11 @@ func (o *oracle) reckonEngagement(c *schema.Cube, visit *oracleVisit, values fun
 			w.visits[fmt.Sprintf("%p", visit)] = true
 			continue
 		}
-		w.sums[schema.EngagedMS] += times[p]
+		w.sums[schema.EngagedSeconds] += (times[p] + 500) / 1000
 		w.sums[schema.EngagedVisits]++
-		if depth := depths[p] - 1; depth >= 0 {
-			w.sums[schema.ScrollVisits]++
+		if depth := depths[p] - 1; depth < 0 {
+			w.sums[schema.UnscrolledVisits]++
+		} else {
 			w.sums[schema.ScrollPercent] += depth
 			for i, m := range []schema.Metric{schema.Scroll25, schema.Scroll50, schema.Scroll75, schema.Scroll100} {
 				if depth >= int64(25*(i+1)) {

@@ -6,7 +6,7 @@ import "turf/schema"
 // later is counted as all else, but for its engagement: the time and scroll depth of those pages are not.
 const LimitListedPages = 250
 
-// maxTimeMS is the longest time of one visit on one page that the histogram tells apart.
+// maxTimeMS is the longest time of one visit on one page that is counted.
 const maxTimeMS = 1<<32 - 1
 
 // pageSlots is slots for the event's page. The entries of a visitor's pages are a list from the visitor's record, which takes
@@ -153,7 +153,8 @@ func (s *step) countEngagement() {
 	e.store(s.d.record(pagesSection, i))
 
 	var d schema.Deltas
-	d[schema.EngagedMS], d[schema.EngagedVisits] = ms, number(!before.engaged)
+	d[schema.EngagedSeconds], d[schema.EngagedVisits] = e.seconds()-before.seconds(), number(!before.engaged)
+	d[schema.UnscrolledVisits] = number(e.unscrolled()) - number(before.unscrolled())
 	scrollDeltas(&d, e.scroll, 1)
 	scrollDeltas(&d, before.scroll, -1)
 	s.addPage(s.page, int(s.v.startHour), &d, &d)
@@ -166,7 +167,6 @@ func scrollDeltas(d *schema.Deltas, depth uint8, sign int64) {
 	if depth == ScrollUnknown {
 		return
 	}
-	d[schema.ScrollVisits] += sign
 	d[schema.ScrollPercent] += sign * int64(depth)
 	d[schema.Scroll25] += sign * number(depth >= 25)
 	d[schema.Scroll50] += sign * number(depth >= 50)

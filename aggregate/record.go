@@ -155,6 +155,12 @@ type pageEntry struct {
 	vitals uint8
 }
 
+// seconds is how long the page was looked at, to the nearest second.
+func (e *pageEntry) seconds() int64 { return (int64(e.timeMS) + 500) / 1000 }
+
+// unscrolled reports whether it is told how long the page was looked at, and not how much of it was seen.
+func (e *pageEntry) unscrolled() bool { return e.engaged && e.scroll == ScrollUnknown }
+
 const (
 	pageBytes    = 16
 	entryHad     = 1 << 8

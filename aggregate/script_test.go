@@ -250,6 +250,16 @@ func (s *script) option(ev *aggregate.Event, o string) {
 		ev.Props = append(ev.Props, aggregate.Prop{Name: prop, Value: value})
 		return
 	}
+	switch n, err := strconv.ParseUint(value, 10, 32); key {
+	case "looked": // milliseconds
+		s.must(err)
+		ev.EngagedMS = int64(n)
+		return
+	case "scrolled": // percent
+		s.must(err)
+		ev.ScrollDepth = uint8(n)
+		return
+	}
 	if dims, ok := shorthands[key]; ok {
 		for i, v := range strings.Split(value, ",") {
 			ev.Values[dims[i]] = v
@@ -391,13 +401,22 @@ var sharedTotals = []struct {
 			schema.CubePlaces, schema.CubeDevices, schema.CubeBrowsers, schema.CubeSystems, schema.CubeLanguages,
 			schema.CubeScreens, schema.CubeSourcePlaces, schema.CubeSourceDevices, schema.CubePlaceDevices,
 		},
-		[]schema.Metric{schema.Visits, schema.Pageviews, schema.Events, schema.Bounces, schema.Duration},
+		[]schema.Metric{schema.Visits, schema.Pageviews, schema.CustomEvents, schema.Bounces, schema.Duration},
 	},
 	{
-		schema.CubePages,
-		[]schema.CubeID{schema.CubePagesDaily, schema.CubePageSources, schema.CubePagePlaces, schema.CubePageDevices},
+		schema.CubePagesDaily,
+		[]schema.CubeID{schema.CubePageSources, schema.CubePagePlaces, schema.CubePageDevices},
 		[]schema.Metric{
-			schema.Visits, schema.Pageviews, schema.Events, schema.Bounces, schema.Duration, schema.Entries, schema.Exits,
+			schema.Visits, schema.Pageviews, schema.CustomEvents, schema.Bounces, schema.Duration, schema.Entries, schema.Exits,
+			schema.EngagedSeconds, schema.EngagedVisits, schema.ScrollPercent, schema.UnscrolledVisits,
+		},
+	},
+	{
+		schema.CubePagesDaily,
+		[]schema.CubeID{schema.CubePages},
+		[]schema.Metric{
+			schema.Pageviews, schema.CustomEvents, schema.Bounces, schema.Duration, schema.Entries, schema.Exits,
+			schema.EngagedSeconds, schema.EngagedVisits, schema.ScrollPercent, schema.UnscrolledVisits,
 		},
 	},
 }

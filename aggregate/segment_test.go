@@ -73,6 +73,8 @@ func (o *oracle) reckonIn(c *schema.Cube, e *aggregate.Event, visitor, name stri
 	w.sums[schema.Events]++
 	if e.Kind == aggregate.Pageview {
 		w.sums[schema.Pageviews]++
+	} else {
+		w.sums[schema.CustomEvents]++
 	}
 	if schema.IsRevenue(v[schema.EventName]) {
 		w.sums[schema.Revenue] += e.Revenue.Minor
@@ -229,8 +231,8 @@ func TestSegmentsMidDay(t *testing.T) {
 	want := func(s *schema.Segment, visitors, visits, views, bounces, duration int64) {
 		t.Helper()
 		w := schema.Deltas{
-			schema.Visitors: visitors, schema.Visits: visits, schema.Pageviews: views, schema.Events: views,
-			schema.Bounces: bounces, schema.Duration: duration,
+			schema.Visitors: visitors, schema.Visits: visits, schema.Pageviews: views, schema.Bounces: bounces,
+			schema.Duration: duration,
 		}
 		if got := total(s); got != w {
 			t.Errorf("%s: %v, want %v", s.Name, got, w)

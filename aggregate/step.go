@@ -442,7 +442,7 @@ func (s *step) seenIn(f *fresh, slot uint16) (earlier bool) {
 func (s *step) deltas(f fresh) (d schema.Deltas) {
 	d[schema.Visitors], d[schema.VisitorsHour] = number(f.today), number(f.hour)
 	d[schema.Visits], d[schema.VisitsHour] = number(f.visit), number(f.visitHour)
-	d[schema.Pageviews], d[schema.Events] = number(s.isView), number(s.isEvent)
+	d[schema.Pageviews], d[schema.CustomEvents] = number(s.isView), number(s.isEvent && !s.isView)
 	return d
 }
 

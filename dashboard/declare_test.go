@@ -29,7 +29,10 @@ func TestPageDeclares(t *testing.T) {
 		cross := map[string]string{"Sec-Fetch-Site": "cross-site"}
 		w.run(t, []scenario{
 			{name: "nobody", request: "PUT " + d.path, body: d.body, status: 401, want: []string{"Missing API key"}},
-			{name: "a guest who looks", request: "PUT " + d.path, as: "vic", body: d.body, status: 403, want: []string{"Only who may change this site"}},
+			{
+				name: "a guest who looks", request: "PUT " + d.path, as: "vic", body: d.body, status: 403,
+				want: []string{"Only who may change this site"},
+			},
 			{name: "lists it neither", request: list + "example.com", as: "vic", status: 403},
 			{name: "an editor elsewhere", request: "PUT " + d.path, as: "eve", body: elsewhere, status: 404},
 			{name: "another page", request: "PUT " + d.path, as: "ada", headers: cross, body: d.body, status: 403},

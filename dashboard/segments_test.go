@@ -12,8 +12,8 @@ import (
 // segmentCounts is what other.example (UTC) counted of its segment; KEY stands for it.
 const segmentCounts = `
 traffic 2026-03-28T08 visitors=90 visits=99
-segments 2026-03-29 segment=KEY visitors=7 visits=9 pageviews=20 events=21 bounces=3
-segments 2026-03-30 segment=KEY visitors=5 visits=5 pageviews=6 events=6 bounces=2
+segments 2026-03-29 segment=KEY visitors=7 visits=9 pageviews=20 custom_events=1 bounces=3
+segments 2026-03-30 segment=KEY visitors=5 visits=5 pageviews=6 bounces=2
 segments 2026-03-30 segment=0123456789abcdef visitors=500 visits=500
 segment_places 2026-03-30 segment=KEY country=NL visitors=4 visits=4
 segment_pages 2026-03-30 segment=KEY hostname=other.example path=/a visitors=3 visits=3 pageviews=4

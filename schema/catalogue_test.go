@@ -60,8 +60,10 @@ func TestCatalogueKeepsThePromises(t *testing.T) {
 	}
 }
 
-// A twin has the sums of a cube of hours by the day: of all its metrics but those that only hours have, and the same cells.
+// A twin has the cells of a cube of hours, and the sums of all that its hours keep but of what only hours have. What it has besides means
+// nothing of a part of a day, or is asked of it alone.
 func TestTwinsHaveTheSumsOfHours(t *testing.T) {
+	byDay := []Metric{Visitors, Visits, EntryVisitors, ExitVisitors, Scroll25, Scroll50, Scroll75, Scroll100}
 	twins := 0
 	for i := range Cubes {
 		twin := &Cubes[i]
@@ -78,8 +80,11 @@ func TestTwinsHaveTheSumsOfHours(t *testing.T) {
 			t.Errorf("%s and %s could differ in what they fold or guard", twin.Name, hours.Name)
 		}
 		for m := range NumMetrics {
-			if want := hours.Keeps(m) && !Metrics[m].HourOnly; twin.Keeps(m) != want {
+			if want := !Metrics[m].HourOnly && (hours.Keeps(m) || slices.Contains(byDay, m)); twin.Keeps(m) != want {
 				t.Errorf("%s keeps %s: %v, want %v", twin.Name, m, !want, want)
+			}
+			if hours.Keeps(m) && slices.Contains(byDay, m) {
+				t.Errorf("%s keeps %s, which is asked of days only", hours.Name, m)
 			}
 		}
 	}
@@ -214,6 +219,17 @@ func TestCellParent(t *testing.T) {
 		copy(want.Values[:], c.want)
 		if got, ok := cell.Parent(); ok != (c.want != nil) || ok && got != want {
 			t.Errorf("the parent of %v is %v, %v", cell, got, ok)
+		}
+	}
+}
+
+// Where page views are kept, events that are none are kept beside them, so that events are the sum of both; elsewhere events are kept, or
+// nothing of both is.
+func TestEventsAreKeptOnce(t *testing.T) {
+	for i := range Cubes {
+		c := &Cubes[i]
+		if c.Keeps(CustomEvents) != c.Keeps(Pageviews) || c.Keeps(Events) && c.Keeps(CustomEvents) {
+			t.Errorf("%s: page views %v, custom events %v, events %v", c.Name, c.Keeps(Pageviews), c.Keeps(CustomEvents), c.Keeps(Events))
 		}
 	}
 }

@@ -30,7 +30,8 @@ type Cube struct {
 	Withheld bool
 	// Folded dimensions read Other in cells that come after LimitCellsPerDay. It contains Guarded.
 	Folded []Dimension
-	// TwinOf is the cube of hours of which a cube of days has the sums, with the same dimensions: its twin. 0: of none.
+	// TwinOf is the cube of hours that a cube of days counts by the day, with the same dimensions: its twin. 0: of none. The hours keep only
+	// what is asked by the hour; of that, days have the sums.
 	TwinOf CubeID
 }
 
@@ -192,7 +193,8 @@ var Cubes = []Cube{
 		ID: CubeVitals, Name: "vitals", Grain: Daily,
 		Dimensions: dims(Hostname, Path, Device, VitalName, Bucket), Guarded: dims(Device), Folded: dims(Hostname, Path, Device),
 	},
-	// Most questions about pages want days, of which a site with many pages has far fewer rows than hours.
+	// Most questions about pages want days, of which a site with many pages has far fewer rows than hours, and its pages' hours have few
+	// visitors each.
 	{ID: CubePagesDaily, Name: "pages_daily", Grain: Daily, Dimensions: dims(Hostname, Path), TwinOf: CubePages},
 	{ID: CubeLanguages, Name: "languages", Grain: Daily, Dimensions: dims(Language), Guarded: dims(Language), Folded: dims(Language)},
 	{
@@ -217,7 +219,7 @@ func CubeByID(id CubeID) (*Cube, bool) {
 	return &Cubes[id-1], true
 }
 
-// Twin is the cube of days that has the sums of the cube's hours, or nil where there is none.
+// Twin is the cube of days of which the cube has the hours, or nil where there is none.
 func (c *Cube) Twin() *Cube {
 	for i := range Cubes {
 		if twin := &Cubes[i]; twin.TwinOf == c.ID {
@@ -246,13 +248,17 @@ func (c *Cube) Keeps(m Metric) bool {
 	switch {
 	case c.HasAspect(DropAspect):
 		return m == Events
+	case m == CustomEvents:
+		return c.Keeps(Pageviews)
+	case m == Events && c.Keeps(Pageviews):
+		return false
 	case c.HasAspect(FunnelAspect):
 		return m == Visitors
 	case c.HasAspect(NextAspect):
 		return m == Visitors || m == Events
 	case c.Has(VitalName):
 		return m == Visitors || m == Events
-	case info.HourOnly && c.Grain != Hourly:
+	case info.HourOnly && c.Grain != Hourly, c.Grain == Hourly && byDay(c, m) && c.Twin() != nil:
 		return false
 	case c.HasAspect(SegmentAspect) && (m == Bounces || m == Duration || info.PageOnly):
 		return !info.PageOnly && !c.HasAspect(PageAspect) && !c.HasAspect(EventAspect)
@@ -262,8 +268,16 @@ func (c *Cube) Keeps(m Metric) bool {
 		return m == Visitors || m == VisitorsHour || m == Visits || m == VisitsHour || m == Events || info.EventOnly
 	case info.EventOnly:
 		return false
+	case info.PageDays:
+		return c.ID == CubePagesDaily
 	case info.PageOnly:
 		return c.HasAspect(PageAspect)
 	}
 	return true
+}
+
+// byDay reports whether the metric means something over whole days only, as do the visits of a page, each of which counts where it saw
+// the page first.
+func byDay(c *Cube, m Metric) bool {
+	return Metrics[m].WholeDays || m == Visits && c.HasAspect(PageAspect)
 }

@@ -1,6 +1,7 @@
 package schema
 
-// Metric is one summed number of a cell. All are sums of signed 64-bit integers, so increments commute.
+// Metric is one summed number of a cell. All are sums of signed 64-bit integers, so increments commute. Its number is stored in the
+// journal and may never be given to another metric.
 type Metric uint8
 
 const (
@@ -17,8 +18,9 @@ const (
 	VisitsHour
 	// Pageviews counts page views, in the bucket of their own time.
 	Pageviews
-	// Events counts page views and custom events, in the bucket of their own time; in the cube of drops, requests; in that of transitions,
-	// how often it was gone from page to page; in that of vitals, measurements.
+	// Events counts, in the bucket of their own time, the events of which a cube is: those of a name, or what is counted like them; in the
+	// cube of drops, requests; in that of transitions, how often it was gone from page to page; in that of vitals, measurements. Where
+	// page views are kept, there is CustomEvents instead.
 	Events
 	// Bounces is +1 when a visit begins and −1 when it stops being a bounce, both in the bucket of the visit's start. In cubes
 	// with a page: on the page the visit entered by.
@@ -34,16 +36,17 @@ const (
 	// this is. Only in cubes with a page; exact over whole days.
 	EntryVisitors
 	ExitVisitors
-	// EngagedMS is for how many milliseconds the page was looked at, as the browser tells. This and all that follow belong to the
-	// bucket of the visit's start; only in cubes with a page.
-	EngagedMS
+	// EngagedSeconds is for how many seconds the page was looked at, as the browser tells: of each visit, rounded to whole ones. This
+	// and all that follow to Scroll100 belong to the bucket of the visit's start; only in cubes with a page.
+	EngagedSeconds
 	// EngagedVisits counts visits of which the browser told how long they looked at this page.
 	EngagedVisits
-	// ScrollPercent is the sum, over the visits that ScrollVisits counts, of the largest part of the page that was seen, in percent.
+	// ScrollPercent is the sum, over the visits of which the browser told it, of the largest part of the page that was seen, in percent.
 	ScrollPercent
-	// ScrollVisits counts visits of which the browser told how much of this page they saw.
-	ScrollVisits
-	// Scroll25 counts those that saw at least a quarter of it, and so on.
+	// UnscrolledVisits counts visits of which the browser told how long they looked at this page and not how much of it they saw. They are
+	// few: those of which it told that are EngagedVisits less these.
+	UnscrolledVisits
+	// Scroll25 counts those that saw at least a quarter of it, and so on. Only in the cube of pages by the day.
 	Scroll25
 	Scroll50
 	Scroll75
@@ -51,6 +54,8 @@ const (
 	// Revenue is the sum of the amounts of events, in minor units of a currency. Only under the names of [Goal.RevenueKey], in cubes
 	// with an event.
 	Revenue
+	// CustomEvents counts events that are no page views, in the bucket of their own time. Only in cubes that keep page views.
+	CustomEvents
 	NumMetrics
 )
 
@@ -65,33 +70,36 @@ type MetricInfo struct {
 	PageOnly bool
 	// EventOnly: kept only in cubes that have an event.
 	EventOnly bool
+	// PageDays: kept only in the cube of pages by the day. No question is about less of it or crosses it.
+	PageDays bool
 	// Wide: the sum over some hundred visitors can be more than 32 bits hold.
 	Wide bool
 }
 
 // Metrics is the table of all metrics, indexed by Metric.
 var Metrics = [NumMetrics]MetricInfo{
-	Visitors:      {Column: "visitors", WholeDays: true},
-	VisitorsHour:  {Column: "visitors_hour", HourOnly: true},
-	Visits:        {Column: "visits"},
-	VisitsHour:    {Column: "visits_hour", HourOnly: true},
-	Pageviews:     {Column: "pageviews"},
-	Events:        {Column: "events"},
-	Bounces:       {Column: "bounces"},
-	Duration:      {Column: "duration"},
-	Entries:       {Column: "entries", PageOnly: true},
-	Exits:         {Column: "exits", PageOnly: true},
-	EntryVisitors: {Column: "entry_visitors", WholeDays: true, PageOnly: true},
-	ExitVisitors:  {Column: "exit_visitors", WholeDays: true, PageOnly: true},
-	EngagedMS:     {Column: "engaged_ms", PageOnly: true, Wide: true},
-	EngagedVisits: {Column: "engaged_visits", PageOnly: true},
-	ScrollPercent: {Column: "scroll_percent", PageOnly: true},
-	ScrollVisits:  {Column: "scroll_visits", PageOnly: true},
-	Scroll25:      {Column: "scroll_25", PageOnly: true},
-	Scroll50:      {Column: "scroll_50", PageOnly: true},
-	Scroll75:      {Column: "scroll_75", PageOnly: true},
-	Scroll100:     {Column: "scroll_100", PageOnly: true},
-	Revenue:       {Column: "revenue", EventOnly: true, Wide: true},
+	Visitors:         {Column: "visitors", WholeDays: true},
+	VisitorsHour:     {Column: "visitors_hour", HourOnly: true},
+	Visits:           {Column: "visits"},
+	VisitsHour:       {Column: "visits_hour", HourOnly: true},
+	Pageviews:        {Column: "pageviews"},
+	Events:           {Column: "events"},
+	Bounces:          {Column: "bounces"},
+	Duration:         {Column: "duration"},
+	Entries:          {Column: "entries", PageOnly: true},
+	Exits:            {Column: "exits", PageOnly: true},
+	EntryVisitors:    {Column: "entry_visitors", WholeDays: true, PageOnly: true},
+	ExitVisitors:     {Column: "exit_visitors", WholeDays: true, PageOnly: true},
+	EngagedSeconds:   {Column: "engaged_seconds", PageOnly: true, Wide: true},
+	EngagedVisits:    {Column: "engaged_visits", PageOnly: true},
+	ScrollPercent:    {Column: "scroll_percent", PageOnly: true},
+	UnscrolledVisits: {Column: "unscrolled_visits", PageOnly: true},
+	Scroll25:         {Column: "scroll_25", PageOnly: true, PageDays: true},
+	Scroll50:         {Column: "scroll_50", PageOnly: true, PageDays: true},
+	Scroll75:         {Column: "scroll_75", PageOnly: true, PageDays: true},
+	Scroll100:        {Column: "scroll_100", PageOnly: true, PageDays: true},
+	Revenue:          {Column: "revenue", EventOnly: true, Wide: true},
+	CustomEvents:     {Column: "custom_events"},
 }
 
 // How many of the metrics are wide, and how many are kept only in cubes of hours.
@@ -115,6 +123,15 @@ func (d *Deltas) Add(o *Deltas) {
 
 // IsZero reports whether nothing is added.
 func (d *Deltas) IsZero() bool { return *d == Deltas{} }
+
+// Keep sets to 0 what the cube does not keep.
+func (d *Deltas) Keep(c *Cube) {
+	for m := range NumMetrics {
+		if !c.Keeps(m) {
+			d[m] = 0
+		}
+	}
+}
 
 // Negated returns −d.
 func (d *Deltas) Negated() Deltas {

@@ -11,7 +11,8 @@ import (
 
 // The sizes of the format; FORMAT.md describes it.
 const (
-	magic            = "TURFSEG\x01"
+	magic            = "TURFSEG" // the version follows
+	version          = 2
 	headerBytes      = 48
 	recordHeadBytes  = 20
 	maxGroupBytes    = 128 << 20 // payload of one record
@@ -22,6 +23,8 @@ const (
 	flagDoubt        = 1 << 2    // the sync of the segment before failed (SyncOS): groups can be missing there
 	knownFlags       = flagUnsynced | flagSalvaged | flagDoubt
 	limitMetricsMask = 1 << schema.NumMetrics
+	// limitMetricsMask1 is that of version 1, which had a metric less.
+	limitMetricsMask1 = 1 << schema.CustomEvents
 )
 
 // header is the start of a segment.
@@ -31,6 +34,8 @@ type header struct {
 	number uint64
 	before uint64 // number of the last group that counts in older segments
 	flags  uint32
+	// version1: it is of format version 1, see fromVersion1.
+	version1 bool
 }
 
 // token names the segment's batch for ever.
@@ -40,9 +45,17 @@ func (h *header) token() string {
 
 func castagnoli(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
+func (h *header) version() byte {
+	if h.version1 {
+		return 1
+	}
+	return version
+}
+
 func (h *header) append(b []byte) []byte {
 	start := len(b)
 	b = append(b, magic...)
+	b = append(b, h.version())
 	b = append(b, h.node[:]...)
 	b = append(b, h.run[:]...)
 	b = binary.LittleEndian.AppendUint64(b, h.number)
@@ -56,14 +69,15 @@ func decodeHeader(b []byte) (h header, reason string) {
 	if len(b) < headerBytes {
 		return h, "shorter than a header"
 	}
-	if string(b[:len(magic)-1]) != magic[:len(magic)-1] {
+	if string(b[:len(magic)]) != magic {
 		return h, "not a journal segment"
 	}
 	if binary.LittleEndian.Uint32(b[44:]) != castagnoli(b[:44]) {
 		return h, "checksum of the header is wrong"
 	}
-	if b[7] != magic[7] {
-		return h, fmt.Sprintf("format version %d is not known to this program", b[7])
+	h.version1 = b[len(magic)] == 1
+	if b[len(magic)] != h.version() {
+		return h, fmt.Sprintf("format version %d is not known to this program", b[len(magic)])
 	}
 	copy(h.node[:], b[8:])
 	copy(h.run[:], b[16:])
@@ -206,9 +220,10 @@ func (p *parser) cell() (c schema.Cell) {
 	return c
 }
 
-func (p *parser) deltas(d *schema.Deltas) {
+// deltas reads what an increment adds. limit is larger than every mask of metrics.
+func (p *parser) deltas(d *schema.Deltas, limit uint64) {
 	mask := p.uvarint()
-	if mask >= limitMetricsMask {
+	if mask >= limit {
 		p.fail()
 		return
 	}

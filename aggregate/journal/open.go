@@ -311,6 +311,7 @@ func fold(data []byte, until uint64) (*table, error) {
 		return nil, errors.New(reason)
 	}
 	t := newTable(64)
+	t.version1 = r.header.version1
 	_, reason = readUntil(r, until, func(incs []schema.Increment) {
 		for i := range incs {
 			t.add(&incs[i])

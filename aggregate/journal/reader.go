@@ -7,7 +7,7 @@ import (
 )
 
 // reader reads the groups of a segment, checking everything: what it returns was written by Append, and writing it
-// again gives the same bytes.
+// again gives the same bytes. The increments of a segment of version 1 are as they were written.
 type reader struct {
 	header header
 	data   []byte
@@ -107,6 +107,10 @@ func (r *reader) increments(dst []schema.Increment, p *parser, known int) ([]sch
 	if p.bad || n > uint64(len(p.b)/minRowBytes) {
 		return dst, "number of increments is wrong"
 	}
+	limit := uint64(limitMetricsMask)
+	if r.header.version1 {
+		limit = limitMetricsMask1
+	}
 	start, fresh := len(dst), known
 	seen := make(map[uint64]struct{}, n)
 	for range n {
@@ -125,7 +129,7 @@ func (r *reader) increments(dst []schema.Increment, p *parser, known int) ([]sch
 		if inc.Cell.Cube == undefined {
 			return dst[:start], "definition of a cell is lost"
 		}
-		p.deltas(&inc.Delta)
+		p.deltas(&inc.Delta, limit)
 		if p.bad {
 			return dst[:start], "value of a metric is wrong"
 		}

@@ -16,6 +16,7 @@ type table struct {
 	committed int // cells that are defined in the segment
 	touched   []int32
 	pending   []schema.Deltas // what the open group adds, one of each of touched
+	version1  bool            // the sums are those of a segment of version 1, see fromVersion1
 }
 
 type entry struct {
@@ -130,6 +131,9 @@ func (t *table) rows() []schema.Row {
 	rows := make([]schema.Row, len(order))
 	for i, n := range order {
 		rows[i] = t.cells[n].row
+		if t.version1 {
+			fromVersion1(&rows[i].Sums, rows[i].Cell.Cube)
+		}
 	}
 	return rows
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // numbers are what the oracle reckons for a site and day.
-type numbers struct{ visitors, visits, pageviews, events, bounces, duration int64 }
+type numbers struct{ visitors, visits, pageviews, events, bounces, duration int64 } // events: those that are no page views
 
 type siteDay struct {
 	site schema.SiteID
@@ -50,10 +50,10 @@ func reckon(events []*sentEvent, endOf func(siteDay) int64) map[siteDay]numbers 
 		if e.ev.Kind == aggregate.Pageview {
 			v.pages++
 			n.pageviews++
-		} else if !e.ev.Passive {
-			v.active = true
+		} else {
+			v.active = v.active || !e.ev.Passive
+			n.events++
 		}
-		n.events++
 		out[sd] = n
 	}
 	for _, v := range all {
@@ -294,7 +294,7 @@ func (w *world) agree(traffic map[siteDay]schema.Deltas) error {
 		if c.HasAspect(schema.EventAspect) || !c.OfVisits() {
 			continue
 		}
-		metrics := []schema.Metric{schema.Pageviews, schema.Events, schema.Bounces, schema.Duration}
+		metrics := []schema.Metric{schema.Pageviews, schema.CustomEvents, schema.Bounces, schema.Duration}
 		if !c.HasAspect(schema.PageAspect) {
 			metrics = append(metrics, schema.Visits)
 			if !c.HasAspect(schema.SourceAspect) {
@@ -345,7 +345,7 @@ func (w *world) zone(id schema.SiteID) *time.Location {
 
 func numbersOf(d schema.Deltas) numbers {
 	return numbers{
-		d[schema.Visitors], d[schema.Visits], d[schema.Pageviews], d[schema.Events], d[schema.Bounces], d[schema.Duration],
+		d[schema.Visitors], d[schema.Visits], d[schema.Pageviews], d[schema.CustomEvents], d[schema.Bounces], d[schema.Duration],
 	}
 }
 

@@ -151,6 +151,9 @@ func putImport(ctx context.Context, in *instance, rec importer.Record) (nothing,
 	if err != nil {
 		return nothing{}, err
 	}
+	if err := in.checkTwins(); err != nil {
+		return nothing{}, err
+	}
 	return nothing{}, in.records.Put(ctx, importKind(rec.Site), rec.ID(), doc)
 }
 
@@ -160,6 +163,9 @@ func writeImport(ctx context.Context, in *instance, b schema.Batch) (nothing, er
 	}
 	if _, ok := in.sites.ByID(b.Rows[0].Cell.Site); !ok {
 		return nothing{}, errors.New("the site was removed while its log was imported")
+	}
+	if err := in.checkTwins(); err != nil {
+		return nothing{}, err
 	}
 	return nothing{}, in.db.Write(ctx, b)
 }

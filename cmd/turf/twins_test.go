@@ -6,10 +6,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"turf/aggregate/pipeline"
+	"turf/ingest/importer"
 	"turf/schema"
 )
 
@@ -77,6 +79,16 @@ func TestCubesOfDaysAreFilledOnce(t *testing.T) {
 	}
 	with(func(in *instance) {
 		expect(in, 3, false)
+		// What is imported now would be taken out of the days again.
+		row := schema.Row{Cell: schema.Cell{Site: 1, Cube: schema.CubeTraffic, Time: day.Unix()}, Sums: schema.Deltas{schema.Visitors: 1}}
+		for what, err := range map[string]error{
+			"begun": fails(putImport(ctx, in, importer.Record{Site: 1, SHA256: "00"})),
+			"went":  fails(writeImport(ctx, in, schema.Batch{Token: "import", Rows: []schema.Row{row}})),
+		} {
+			if err == nil || !strings.Contains(err.Error(), "is not in pages_daily yet") {
+				t.Errorf("an import %s before the days were filled: %v", what, err)
+			}
+		}
 		count(in, 4) // what waited in the journal arrives
 		if err := os.Remove(segment); err != nil {
 			t.Fatal(err)
@@ -95,5 +107,12 @@ func TestCubesOfDaysAreFilledOnce(t *testing.T) {
 		}
 		count(in, 5)
 	})
-	with(func(in *instance) { expect(in, 7, true) })
+	with(func(in *instance) {
+		expect(in, 7, true)
+		if _, err := putImport(ctx, in, importer.Record{Site: 1, SHA256: "00"}); err != nil {
+			t.Error(err)
+		}
+	})
 }
+
+func fails(_ nothing, err error) error { return err }

@@ -64,7 +64,7 @@ func (a *app) verifyCommand() *cobra.Command {
   P2  No visitor on disk: no file holds the salt of a day, the key of a visitor (in raw, hex or base64), an address or a user agent.
   P3  No row over more than two aspects of page, source, place, device and event.
   P4  No cell of visitor attributes with fewer than k visitors.
-  P7  Never a wrong number: what is kept by the hour and by the day is the same.
+  P7  Never a wrong number: what is kept by the hour and by the day is the same, or can be where each hour counts anew.
   P8  Consent means consent: every event of a person lies in a consent that the ledger proves. The ledger itself is proved by
       "turf consent verify".
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -41,6 +42,26 @@ func (v *verified) row(id schema.CubeID, visitors int64, later time.Duration, va
 	row := schema.Row{Cell: cell, Sums: schema.Deltas{schema.Visitors: visitors, schema.Events: visitors}}
 	batch := schema.Batch{Token: "planted-" + hex.EncodeToString([]byte{byte(v.n)}), Rows: []schema.Row{row}}
 	if err := v.in.db.Write(v.t.Context(), batch); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+// days stores what yesterday's cells of a page of their own have by the day, and by hours one after another.
+func (v *verified) days(day schema.Deltas, hours ...schema.Deltas) {
+	v.t.Helper()
+	v.n++
+	start := schema.DayOf(time.Now(), time.UTC) - 1
+	cell := schema.Cell{Site: v.site.ID, Time: start.Start(time.UTC).Unix()}
+	cell.Values[0], cell.Values[1] = "example.com", fmt.Sprint("/", v.n)
+	var rows []schema.Row
+	for i, sums := range hours {
+		cell.Cube = schema.CubePages
+		rows = append(rows, schema.Row{Cell: cell, Sums: sums})
+		rows[i].Cell.Time += int64(i) * 3600
+	}
+	cell.Cube = schema.CubePagesDaily
+	rows = append(rows, schema.Row{Cell: cell, Sums: day})
+	if err := v.in.db.Write(v.t.Context(), schema.Batch{Token: fmt.Sprint("days-", v.n), Rows: rows}); err != nil {
 		v.t.Fatal(err)
 	}
 }
@@ -89,8 +110,22 @@ var breaches = []breach{
 		}
 	}},
 	{"day that is not the sum of its hours", "P7", "pages_daily is not the sum of its hours", func(v *verified) {
-		v.row(schema.CubePages, 3, -20*time.Hour, "example.com", "/")
-		v.row(schema.CubePagesDaily, 4, -24*time.Hour, "example.com", "/")
+		v.days(schema.Deltas{schema.Pageviews: 4}, schema.Deltas{schema.Pageviews: 3})
+	}},
+	{"fewer visitors than an hour", "P7", "pages_daily has fewer visitors or visits than one of its hours", func(v *verified) {
+		hour := schema.Deltas{schema.VisitorsHour: 3, schema.VisitsHour: 3}
+		v.days(schema.Deltas{schema.Visitors: 2, schema.Visits: 5}, hour, hour)
+	}},
+	{"more visitors than all hours", "P7", "pages_daily has more visitors or visits than can be", func(v *verified) {
+		hour := schema.Deltas{schema.VisitorsHour: 3, schema.VisitsHour: 4}
+		v.days(schema.Deltas{schema.Visitors: 7, schema.Visits: 8}, hour, hour)
+	}},
+	{"more visitors than visits", "P7", "pages_daily has more visitors or visits than can be", func(v *verified) {
+		v.days(schema.Deltas{schema.Visitors: 3, schema.Visits: 2}, schema.Deltas{schema.VisitorsHour: 3, schema.VisitsHour: 3})
+	}},
+	{"more visitors who left than visits", "P7", "pages_daily has more visitors or visits than can be", func(v *verified) {
+		v.days(schema.Deltas{schema.Visitors: 3, schema.Visits: 3, schema.ExitVisitors: 2, schema.Exits: 1},
+			schema.Deltas{schema.VisitorsHour: 3, schema.VisitsHour: 3, schema.Exits: 1})
 	}},
 	{"salt in hex", "P2", "the salt of a day that is not over (hex)", func(v *verified) {
 		v.file("notes.txt", "salt "+hex.EncodeToString(v.salt[:]))
@@ -223,10 +258,9 @@ func (v *verified) setUp() {
 	v.row(schema.CubeVitals, 3, 0, "example.com", "/", "Mobile", "lcp", "")
 	v.row(schema.CubeEventPlaces, 1, 0, "Signup", schema.Other)
 	v.row(schema.CubeDrops, 1, time.Hour, "robot", "curl")
-	for _, hour := range []time.Duration{-20 * time.Hour, -3 * time.Hour} {
-		v.row(schema.CubePages, 3, hour, "example.com", "/summed")
-	}
-	v.row(schema.CubePagesDaily, 6, -24*time.Hour, "example.com", "/summed")
+	hour := schema.Deltas{schema.VisitorsHour: 3, schema.VisitsHour: 3, schema.Pageviews: 4}
+	v.days(schema.Deltas{schema.Visitors: 3, schema.Visits: 6, schema.Pageviews: 8}, hour, hour) // the same ones came again
+	v.days(schema.Deltas{schema.Visitors: 6, schema.Visits: 6, schema.Pageviews: 8}, hour, hour)
 }
 
 // expect asks verify. says is a part of what it is to say of the promise; "" for nothing broken.

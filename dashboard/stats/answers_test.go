@@ -132,10 +132,12 @@ func (s *script) load(token string, lines []string) {
 	batch := schema.Batch{Token: fmt.Sprintf("%d-%s", s.site.ID, token)}
 	for _, line := range lines {
 		row := s.row(line)
-		batch.Rows = append(batch.Rows, row)
-		if twin := schema.Cubes[row.Cell.Cube-1].Twin(); twin != nil {
+		cube := &schema.Cubes[row.Cell.Cube-1]
+		if twin := cube.Twin(); twin != nil {
 			batch.Rows = append(batch.Rows, s.twin(row, twin))
+			row.Sums.Keep(cube)
 		}
+		batch.Rows = append(batch.Rows, row)
 	}
 	slices.SortFunc(batch.Rows, func(a, b schema.Row) int { return a.Cell.Compare(&b.Cell) })
 	if err := s.db.Write(s.t.Context(), batch); err != nil {
@@ -150,11 +152,7 @@ func (s *script) twin(row schema.Row, twin *schema.Cube) schema.Row {
 		s.t.Fatal(err)
 	}
 	row.Cell.Cube, row.Cell.Time = twin.ID, schema.DayOf(time.Unix(row.Cell.Time, 0), loc).Start(loc).Unix()
-	for m := range row.Sums {
-		if !twin.Keeps(schema.Metric(m)) {
-			row.Sums[m] = 0
-		}
-	}
+	row.Sums.Keep(twin)
 	return row
 }
 
@@ -350,7 +348,8 @@ func (s *script) event(day schema.Day, loc *time.Location, line string) *aggrega
 	return e
 }
 
-// row reads "pages 2026-03-29T14 hostname=a.example path=/ visitors=3". A value with a space is written with _.
+// row reads "pages 2026-03-29T14 hostname=a.example path=/ visitors=3". A value with a space is written with _. A cube of hours also takes
+// what its twin keeps.
 func (s *script) row(line string) schema.Row {
 	fields := strings.Fields(line)
 	i := slices.IndexFunc(schema.Cubes, func(c schema.Cube) bool { return c.Name == fields[0] })
@@ -367,7 +366,8 @@ func (s *script) row(line string) schema.Row {
 		}
 		n, err := strconv.ParseInt(value, 10, 64)
 		m := slices.IndexFunc(schema.Metrics[:], func(m schema.MetricInfo) bool { return m.Column == name })
-		if err != nil || m < 0 || !cube.Keeps(schema.Metric(m)) {
+		twin := cube.Twin()
+		if err != nil || m < 0 || !cube.Keeps(schema.Metric(m)) && (twin == nil || !twin.Keeps(schema.Metric(m))) {
 			s.t.Fatalf("cube %s keeps no %s", cube.Name, field)
 		}
 		row.Sums[m] = n

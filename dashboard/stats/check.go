@@ -70,8 +70,8 @@ var formulas = map[Metric][numRoles]*formula{
 		entryRole: ratio(1, schema.Duration, schema.Entries, 0),
 	},
 	ExitRate:    {exitRole: ratio(100, schema.Exits, schema.Pageviews, 1)},
-	TimeOnPage:  {pageRole: ratio(0.001, schema.EngagedMS, schema.EngagedVisits, 0)},
-	ScrollDepth: {pageRole: ratio(1, schema.ScrollPercent, schema.ScrollVisits, 0)},
+	TimeOnPage:  {pageRole: ratio(1, schema.EngagedSeconds, schema.EngagedVisits, 0)},
+	ScrollDepth: {pageRole: ratio(1, schema.ScrollPercent, schema.UnscrolledVisits, 0)},
 	Drops:       {dropRole: sum(schema.Events)},
 	// Of the events that have an amount: see revenueColumn.
 	TotalRevenue:   {eventRole: sum(schema.Revenue)},
@@ -104,6 +104,11 @@ func (p *plan) formula(m Metric) *formula {
 	if f == nil || p.interval != timeHour {
 		return f
 	}
+	return f.byHour()
+}
+
+// byHour is the formula of hours: who, and which visits, were there in each.
+func (f *formula) byHour() *formula {
 	switch hour := *f; {
 	case f.ratio:
 		return f
@@ -146,8 +151,9 @@ func (p *plan) checkMetric(m Metric) error {
 	if err := p.checkSegment(m, f); err != nil {
 		return err
 	}
-	if !p.cube.Keeps(f.num) || f.ratio && !p.cube.Keeps(f.den) {
-		return invalid("metrics", "%s is not counted together with what this question is about", m)
+	notKept := invalid("metrics", "%s is not counted together with what this question is about", m)
+	if !f.keptBy(p.cube) && p.cube.Twin() == nil { // what a twin keeps is refused below, with the span for the reason
+		return notKept
 	}
 	switch m {
 	case Percentage:
@@ -166,12 +172,20 @@ func (p *plan) checkMetric(m Metric) error {
 		return err
 	}
 	switch {
+	case !f.keptBy(p.cube):
+		return notKept
 	case m == Visitors || m == Visits || isShare(m):
 		return p.checkOpen(m)
-	case f.den == schema.EngagedVisits || f.den == schema.ScrollVisits || isPercentile(m):
+	case m == TimeOnPage || m == ScrollDepth || isPercentile(m):
 		return p.checkPages(m)
 	}
 	return nil
+}
+
+// keptBy reports whether the cube keeps what the formula is of. Page views are events, too: see plan.sum.
+func (f *formula) keptBy(c *schema.Cube) bool {
+	kept := func(m schema.Metric) bool { return c.Keeps(m) || m == schema.Events && c.Keeps(schema.CustomEvents) }
+	return kept(f.num) && (!f.ratio || kept(f.den))
 }
 
 // checkPages refuses averages over the visits of many pages: a visit counts once for each, with what it did on that one.

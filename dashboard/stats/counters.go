@@ -111,7 +111,7 @@ func (p *countersPage) cubeTable() {
 			notes = append(notes, "withheld below k")
 		}
 		if hours := p.hoursOf(c); hours != nil {
-			notes = append(notes, "the sums of "+code(hours.Name)+" by the day")
+			notes = append(notes, "what "+code(hours.Name)+" has by the hour and more")
 		}
 		p.row(code(c.Name), c.Grain.String(), columns(c.Dimensions), strings.Join(sides, " × "), columns(c.Guarded),
 			columns(c.Folded), strings.Join(notes, "; "))
@@ -131,7 +131,8 @@ func (p *countersPage) hoursOf(c *schema.Cube) *schema.Cube {
 func (p *countersPage) answersTable() {
 	p.f("\n## What each cube counts and answers\n\nMetrics of the API are listed by the reading of the cube that they take. Shares of "+
 		"visitors (%s) go wherever both numbers of visitors are answered. Of segments, metrics of whole visits are answered where the filter "+
-		"names only what holds for a whole visit.\n\n", codes(shares()))
+		"names only what holds for a whole visit. Of %s, what is asked by the hour or of a part of a day is answered, and the rest by the "+
+		"cube of days that has it.\n\n", codes(shares()), codes(p.withTwins()))
 	p.heads("cube", "sums", "answers")
 	for i := range p.cubes {
 		c := &p.cubes[i]
@@ -151,6 +152,16 @@ func (p *countersPage) answersTable() {
 		}
 		p.row(code(c.Name), codes(sums), strings.Join(answers, "; "))
 	}
+}
+
+// withTwins are the cubes of hours that have a twin of days.
+func (p *countersPage) withTwins() (names []string) {
+	for i := range p.cubes {
+		if hours := p.hoursOf(&p.cubes[i]); hours != nil {
+			names = append(names, hours.Name)
+		}
+	}
+	return names
 }
 
 func shares() (names []string) {
@@ -186,7 +197,10 @@ func metricsOf(c *schema.Cube, r role) (names []string) {
 		if r == vitalRole {
 			f = vitalFormulas[m]
 		}
-		if f == nil || !c.Keeps(f.num) || f.ratio && !c.Keeps(f.den) || isPercentile(m) != (c.Has(schema.Bucket) && r == pageRole) ||
+		if f != nil && c.Twin() != nil { // which answers all that is not asked by the hour
+			f = f.byHour()
+		}
+		if f == nil || !f.keptBy(c) || m == ExitRate && c.Twin() != nil || isPercentile(m) != (c.Has(schema.Bucket) && r == pageRole) ||
 			isRevenue(m) && (c.HasAspect(schema.SegmentAspect) || c.Has(schema.Prop)) {
 			continue
 		}
@@ -251,6 +265,7 @@ func (p *countersPage) metricTable() {
 			{info.HourOnly, "kept by the hour only"},
 			{info.PageOnly, "kept by page only"},
 			{info.EventOnly, "kept by event only"},
+			{info.PageDays, "kept in `pages_daily` only"},
 		} {
 			if n.is {
 				notes = append(notes, n.text)

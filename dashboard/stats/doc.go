@@ -80,8 +80,9 @@
 //
 // time_on_page is the mean, over the visits of which the browser told it, of the time that a page was looked at in a visit;
 // scroll_depth the mean of the largest part that a visit saw. By the hour, both are about the visits that began in it. The
-// percentiles time_on_page_p50, _p75 and _p90 are read from a histogram with buckets that are at most a quarter wide, so they are
-// within an eighth of the true ones.
+// time of each visit on a page is rounded to the nearest second before it is added up, up and down alike. The percentiles
+// time_on_page_p50, _p75 and _p90 are read from a histogram with buckets that are at most a quarter wide, so they are within an eighth of
+// the true ones.
 //
 // # Web vitals
 //

@@ -209,11 +209,17 @@ func (g *goalPlan) column(w *writer) string {
 	return fmt.Sprintf(`transform(%s, splitByChar('\x1f', {goal_keys:String}), splitByChar('\x1f', {goal_names:String}), '')`, key)
 }
 
-// sum is the sum of a counter. How often a page was seen is how often the goal was reached that its view is.
+// sum is the sum of a counter. Where page views are kept, events are those and custom events; the visits of which it is known how much of a
+// page they saw are the others of which something is known. How often a page was seen is how often the goal was reached that its view is.
 func (p *plan) sum(m schema.Metric) string {
 	count := m.String()
 	switch {
-	case p.goals == nil || m != schema.Events || len(p.goals.pages) == 0:
+	case m == schema.UnscrolledVisits:
+		count = fmt.Sprintf("%s - %s", schema.EngagedVisits, schema.UnscrolledVisits)
+	case m != schema.Events:
+	case p.goals == nil && p.cube.Keeps(schema.CustomEvents):
+		count = fmt.Sprintf("%s + %s", schema.Pageviews, schema.CustomEvents)
+	case p.goals == nil || len(p.goals.pages) == 0:
 	case len(p.goals.events) == 0:
 		count = schema.Pageviews.String()
 	default:

@@ -125,10 +125,17 @@ func (p *plan) tellsOf(im *schema.Imported, cube *schema.Cube, f *formula, views
 		sums = append(sums, f.den)
 	}
 	for _, m := range sums {
-		if views && m == schema.Events {
+		told := func(m schema.Metric) bool { return im.Tells(cube, m, p.asked(), p.named) }
+		switch {
+		case m != schema.Events:
+		case views:
 			m = schema.Pageviews
+		case cube.Keeps(schema.CustomEvents): // events are both, see plan.sum
+			if m = schema.CustomEvents; !told(schema.Pageviews) {
+				return false
+			}
 		}
-		if !im.Tells(cube, m, p.asked(), p.named) {
+		if !told(m) {
 			return false
 		}
 	}

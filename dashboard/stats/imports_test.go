@@ -199,7 +199,7 @@ func asImported(im *schema.Imported, sums map[schema.Cell]schema.Deltas, start i
 		var poison schema.Deltas
 		for m := range poison {
 			// What browsers measure, no import writes: means of it are of the other days.
-			measured := schema.Metric(m) >= schema.EngagedMS && schema.Metric(m) <= schema.Scroll100
+			measured := schema.Metric(m) >= schema.EngagedSeconds && schema.Metric(m) <= schema.Scroll100
 			if cube.Keeps(schema.Metric(m)) && all[m] != 0 && !measured {
 				poison[m] = nonsense
 			}

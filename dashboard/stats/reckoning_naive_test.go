@@ -29,9 +29,10 @@ const (
 	eventsSum // page views and custom events
 	begunSum  // visits that began, or that entered or left here
 	bouncesSum
-	durationSum // seconds, of visits that are no bounces
-	leftSum     // visits that ended here
-	engagedSum  // milliseconds
+	durationSum       // seconds, of visits that are no bounces
+	leftSum           // visits that ended here
+	engagedSum        // milliseconds
+	engagedSecondsSum // of each visit and page, to the nearest one
 	engagedVisitsSum
 	scrollSum // percent
 	scrollVisitsSum
@@ -250,7 +251,7 @@ func (k *reckoner) engaged(day uint8, events []*aggregate.Event, values valuesOf
 		}
 	}
 	for _, p := range order {
-		sums := map[int]int64{engagedSum: times[p], engagedVisitsSum: 1}
+		sums := map[int]int64{engagedSum: times[p], engagedSecondsSum: (times[p] + 500) / 1000, engagedVisitsSum: 1}
 		if depths[p] >= 0 {
 			sums[scrollSum], sums[scrollVisitsSum] = depths[p], 1
 		}

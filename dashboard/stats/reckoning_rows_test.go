@@ -220,7 +220,7 @@ func (g *group) metric(m Metric, r role, total *group) expected {
 		n.counted = s[leftSum] != 0
 		return n
 	case TimeOnPage:
-		return quotient(0.001, s[engagedSum], s[engagedVisitsSum], 0)
+		return quotient(1, s[engagedSecondsSum], s[engagedVisitsSum], 0)
 	case ScrollDepth:
 		return quotient(1, s[scrollSum], s[scrollVisitsSum], 0)
 	case TimeOnPageP50, TimeOnPageP75, TimeOnPageP90:

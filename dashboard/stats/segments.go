@@ -93,7 +93,7 @@ func (p *plan) checkSegment(m Metric, f *formula) error {
 	switch {
 	case p.segment == nil:
 		return nil
-	case !p.cube.Keeps(f.num) || f.ratio && !p.cube.Keeps(f.den):
+	case !f.keptBy(p.cube):
 		return p.notOfSegment(m)
 	case f.ratio && !isRevenue(m) && !p.segment.Filter.OfVisits():
 		return invalid("metrics", "%s is about whole visits, and the segment %s is of events: its filter names more than source, place and "+

@@ -39,7 +39,7 @@ const (
 
 var ga4Visits = numbers{
 	schema.Visitors: "totalUsers", schema.Visits: "sessions", schema.Pageviews: "screenPageViews",
-	schema.Events: "screenPageViews", schema.Bounces: bouncesColumn, schema.Duration: durationColumn,
+	schema.Bounces: bouncesColumn, schema.Duration: durationColumn,
 }
 
 // ga4Tables are the reports that are counted, in the order in which they are read: the pages before those that need
@@ -69,7 +69,6 @@ var ga4Tables = []ga4Table{
 			schema.Hostname: hostColumn, schema.Path: pathColumn,
 		}, numbers{
 			schema.Visitors: "totalUsers", schema.Visits: "sessions", schema.Pageviews: "screenPageViews",
-			schema.Events: "screenPageViews",
 		}}}},
 		[]string{"hostName", "pagePath"},
 		[]string{"totalUsers", "sessions", "screenPageViews"},
@@ -115,7 +114,7 @@ var ga4Tables = []ga4Table{
 	},
 	{
 		sumsTable{"events", []tableTarget{
-			{schema.CubeTraffic, nil, numbers{schema.Events: "eventCount"}},
+			{schema.CubeTraffic, nil, numbers{schema.CustomEvents: "eventCount"}},
 			{schema.CubeEvents, from{schema.EventName: nameColumn}, numbers{
 				schema.Visitors: "totalUsers", schema.Visits: "sessions", schema.Events: "eventCount",
 			}},

@@ -16,8 +16,8 @@ var shownMetrics = []schema.Metric{
 	schema.Entries, schema.Exits,
 }
 
-// linesOf are the totals of the days of a zone: "pages 2026-03-01 example.com|/a: visitors 2, visits 3". What is 0 is
-// left out.
+// linesOf are the totals of the days of a zone: "pages_daily 2026-03-01 example.com|/a: visitors 2, visits 3". What is 0 is
+// left out. Events are page views and custom events, as in questions.
 func linesOf(s *memStore, loc *time.Location) []string {
 	days := map[string]schema.Deltas{}
 	for cell, sums := range s.totals {
@@ -25,6 +25,9 @@ func linesOf(s *memStore, loc *time.Location) []string {
 		name := cube.Name + " " + time.Unix(cell.Time, 0).In(loc).Format(time.DateOnly)
 		if n := len(cube.Dimensions); n > 0 {
 			name += " " + strings.Join(cell.Values[:n], "|")
+		}
+		if cube.Keeps(schema.CustomEvents) {
+			sums[schema.Events] += sums[schema.Pageviews] + sums[schema.CustomEvents]
 		}
 		d := days[name]
 		d.Add(&sums)

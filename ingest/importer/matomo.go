@@ -33,7 +33,7 @@ const (
 
 var matomoRowNumbers = numbers{
 	schema.Visitors: matomoVisitors, schema.Visits: matomoNumber, schema.Pageviews: viewsColumn,
-	schema.Events: viewsColumn, schema.Bounces: "bounce_count", schema.Duration: "sum_visit_length",
+	schema.Bounces: "bounce_count", schema.Duration: "sum_visit_length",
 }
 
 var matomoSource = []tableTarget{{schema.CubeSources, from{
@@ -47,11 +47,9 @@ var matomoTables = []sumsTable{
 		schema.Visitors: matomoVisitors, schema.Visits: matomoNumber, schema.Bounces: "bounce_count",
 		schema.Duration: "sum_visit_length",
 	}}}},
-	{matomoActions, []tableTarget{{schema.CubeTraffic, nil, numbers{
-		schema.Pageviews: matomoViews, schema.Events: matomoViews,
-	}}}},
+	{matomoActions, []tableTarget{{schema.CubeTraffic, nil, numbers{schema.Pageviews: matomoViews}}}},
 	{matomoPages, []tableTarget{{schema.CubePages, from{schema.Hostname: hostColumn, schema.Path: pathColumn}, numbers{
-		schema.Visitors: matomoVisitors, schema.Visits: matomoNumber, schema.Pageviews: matomoHits, schema.Events: matomoHits,
+		schema.Visitors: matomoVisitors, schema.Visits: matomoNumber, schema.Pageviews: matomoHits,
 		schema.EntryVisitors: "entry_nb_uniq_visitors", schema.Entries: "entry_nb_visits",
 		schema.Bounces: "entry_bounce_count", schema.Duration: "entry_sum_visit_length",
 		schema.ExitVisitors: "exit_nb_uniq_visitors", schema.Exits: "exit_nb_visits",

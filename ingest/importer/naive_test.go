@@ -143,7 +143,7 @@ func stored(s *memStore, loc *time.Location) map[string]*dayNumbers {
 			d.Visits += sums[schema.Visits]
 			d.Bounces += sums[schema.Bounces]
 			d.Duration += sums[schema.Duration]
-		case schema.CubePages:
+		case schema.CubePagesDaily:
 			path := cell.Values[1]
 			add(d.Entries, path, sums[schema.Entries])
 			add(d.Exits, path, sums[schema.Exits])

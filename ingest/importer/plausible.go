@@ -18,11 +18,10 @@ import (
 	"turf/schema"
 )
 
-// visitNumbers are the metrics that most tables have. Events are not told by these tables, so they are the page
-// views.
+// visitNumbers are the metrics that most tables have. Custom events are not told by these tables.
 var visitNumbers = numbers{
-	schema.Visitors: "visitors", schema.Visits: "visits", schema.Pageviews: "pageviews", schema.Events: "pageviews",
-	schema.Bounces: "bounces", schema.Duration: "visit_duration",
+	schema.Visitors: "visitors", schema.Visits: "visits", schema.Pageviews: "pageviews", schema.Bounces: "bounces",
+	schema.Duration: "visit_duration",
 }
 
 // plausibleProps are the events whose properties the table of custom events has, in a column of their own, and those properties.
@@ -48,7 +47,7 @@ var plausibleTables = []sumsTable{
 		}, visitNumbers},
 	}},
 	{"pages", []tableTarget{{schema.CubePages, from{schema.Hostname: "hostname", schema.Path: "page"}, numbers{
-		schema.Visitors: "visitors", schema.Visits: "visits", schema.Pageviews: "pageviews", schema.Events: "pageviews",
+		schema.Visitors: "visitors", schema.Visits: "visits", schema.Pageviews: "pageviews",
 	}}}},
 	{"entry_pages", []tableTarget{{schema.CubePages, from{
 		schema.Hostname: hostnameColumn, schema.Path: "entry_page",
@@ -62,7 +61,7 @@ var plausibleTables = []sumsTable{
 		schema.ExitVisitors: "visitors", schema.Exits: "exits",
 	}}}},
 	{"custom_events", []tableTarget{
-		{schema.CubeTraffic, nil, numbers{schema.Events: "events"}},
+		{schema.CubeTraffic, nil, numbers{schema.CustomEvents: "events"}},
 		{schema.CubeEvents, from{schema.EventName: "name"}, numbers{
 			schema.Visitors: "visitors", schema.Visits: "visitors", schema.Events: "events",
 		}},

@@ -43,10 +43,10 @@ func TestGA4(t *testing.T) {
 		sources 2026-03-01 Email|newsletter|may: visitors 1, visits 1, pageviews 2, events 2, bounces 1
 		sources 2026-03-02 (other)|(other)|(other): visitors 1, visits 1, pageviews 1, events 1, bounces 1
 		campaigns 2026-03-01 newsletter|email|may|footer|: visitors 1, visits 1, pageviews 2, events 2, bounces 1
-		pages 2026-03-01 example.com|/: visitors 9, visits 10, pageviews 18, events 18, bounces 4, duration 735, entries 11
-		pages 2026-03-01 shop.example.com|/: visitors 1, visits 1, pageviews 3, events 3
-		pages 2026-03-01 example.com|/user/:id: visitors 2, visits 2, pageviews 9, events 9
-		pages 2026-03-01 |: bounces 1, entries 1
+		pages_daily 2026-03-01 example.com|/: visitors 9, visits 10, pageviews 18, events 18, bounces 4, duration 735, entries 11
+		pages_daily 2026-03-01 shop.example.com|/: visitors 1, visits 1, pageviews 3, events 3
+		pages_daily 2026-03-01 example.com|/user/:id: visitors 2, visits 2, pageviews 9, events 9
+		pages_daily 2026-03-01 |: bounces 1, entries 1
 		countries 2026-03-01 NL: visitors 7, visits 8, pageviews 20, events 20, bounces 3, duration 600
 		countries 2026-03-01 : visitors 1, visits 1, pageviews 1, events 1, bounces 1
 		devices 2026-03-01 Mobile|(other)|(other): visitors 4, visits 5, pageviews 10, events 10, bounces 3, duration 105
@@ -74,9 +74,9 @@ func TestMatomo(t *testing.T) {
 	wantLines(t, store, cfg.Site, `
 		traffic 2026-03-01: visitors 5, visits 6, pageviews 14, events 14, bounces 2, duration 900
 		traffic 2026-03-03: visitors 2, visits 2, pageviews 4, events 4, bounces 1, duration 60
-		pages 2026-03-01 example.com|/: visitors 4, visits 5, pageviews 8, events 8, bounces 1, duration 800, entries 5, exits 2
-		pages 2026-03-01 example.com|/user/:id: visitors 1, visits 1, pageviews 2, events 2, bounces 1, duration 100, entries 1, exits 1
-		pages 2026-03-01 (other)|(other): visits 3, pageviews 4, events 4, exits 3
+		pages_daily 2026-03-01 example.com|/: visitors 4, visits 5, pageviews 8, events 8, bounces 1, duration 800, entries 5, exits 2
+		pages_daily 2026-03-01 example.com|/user/:id: visitors 1, visits 1, pageviews 2, events 2, bounces 1, duration 100, entries 1, exits 1
+		pages_daily 2026-03-01 (other)|(other): visits 3, pageviews 4, events 4, exits 3
 		sources 2026-03-01 Direct||: visitors 2, visits 2, pageviews 5, events 5, bounces 1, duration 300
 		sources 2026-03-01 Organic Search|Google|: visitors 1, visits 1, pageviews 3, events 3, duration 200
 		sources 2026-03-01 Organic Search|Sonderbar|: visitors 1, visits 1, pageviews 2, events 2, bounces 1, duration 100

@@ -329,7 +329,8 @@ func (t *tables) guard() {
 	}
 }
 
-// addTwins counts what the tables tell of a cube of hours in its twin, too. They tell it by the day.
+// addTwins counts what the tables tell of a cube of hours in its twin, too. They tell it by the day, and of some of it the hours keep
+// nothing: see write.
 func (t *tables) addTwins() {
 	added := map[schema.Cell]*schema.Deltas{}
 	for cell, sums := range t.cells {
@@ -345,8 +346,10 @@ func (t *tables) addTwins() {
 func (t *tables) write(ctx context.Context, sha string) error {
 	byDay := map[int64][]schema.Row{}
 	for cell, sums := range t.cells {
-		if !sums.IsZero() {
-			byDay[cell.Time] = append(byDay[cell.Time], schema.Row{Cell: cell, Sums: *sums})
+		row := schema.Row{Cell: cell, Sums: *sums}
+		row.Sums.Keep(&schema.Cubes[cell.Cube-1])
+		if !row.Sums.IsZero() {
+			byDay[cell.Time] = append(byDay[cell.Time], row)
 		}
 	}
 	for _, at := range slices.Sorted(maps.Keys(byDay)) {

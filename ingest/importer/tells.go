@@ -73,7 +73,7 @@ func toldOf(order []sumsTable, has func(table, column string) bool) []schema.Tol
 			}
 			for m := range schema.NumMetrics {
 				column, ok := target.metrics[m]
-				if ok && has(table.name, column) && !target.standsIn(m) && allFeed(order, target.cube, m, has) {
+				if ok && has(table.name, column) && !target.standsIn(m) {
 					t.Metrics = append(t.Metrics, m.String())
 				}
 			}
@@ -96,33 +96,9 @@ func toldOf(order []sumsTable, has func(table, column string) bool) []schema.Tol
 	return told
 }
 
-// standsIn reports whether the target counts a metric by the column of another one, for want of its own: events by the page views,
-// which leaves out custom events, and visits by the visitors, of whom some came twice. That is not told.
+// standsIn reports whether the target counts visits by the column of visitors, for want of its own, and some came twice. That is not told.
 func (t *tableTarget) standsIn(m schema.Metric) bool {
-	switch m {
-	case schema.Events:
-		return t.metrics[m] == t.metrics[schema.Pageviews]
-	case schema.Visits:
-		return t.metrics[m] == t.metrics[schema.Visitors]
-	}
-	return false
-}
-
-// allFeed reports whether all tables are there of which a metric of a cube is the sum: of events, that of page views and that of
-// custom events. Tables that have the same targets, such as Matomo's of sources, are checked against the totals as they are read.
-func allFeed(order []sumsTable, cube schema.CubeID, m schema.Metric, has func(table, column string) bool) bool {
-	if m != schema.Events {
-		return true
-	}
-	for i := range order {
-		for j := range order[i].targets {
-			target := &order[i].targets[j]
-			if _, feeds := target.metrics[m]; feeds && target.cube == cube && !has(order[i].name, "") {
-				return false
-			}
-		}
-	}
-	return true
+	return m == schema.Visits && t.metrics[m] == t.metrics[schema.Visitors]
 }
 
 // toldDimension reports whether the column, from which a dimension is read, tells it.
@@ -144,8 +120,8 @@ func toldDimension(table, column string, has func(table, column string) bool) bo
 // toldMetrics are the metrics that follow from page views and custom events with their times, as the core counts them of rows and logs.
 // How long a page was looked at, and amounts of money, no tool's rows tell.
 var toldMetrics = []schema.Metric{
-	schema.Visitors, schema.VisitorsHour, schema.Visits, schema.VisitsHour, schema.Pageviews, schema.Events, schema.Bounces,
-	schema.Duration, schema.Entries, schema.Exits, schema.EntryVisitors, schema.ExitVisitors,
+	schema.Visitors, schema.VisitorsHour, schema.Visits, schema.VisitsHour, schema.Pageviews, schema.Events, schema.CustomEvents,
+	schema.Bounces, schema.Duration, schema.Entries, schema.Exits, schema.EntryVisitors, schema.ExitVisitors,
 }
 
 // rowsTold is what events tell of which the given dimensions are known. customEvents: they are not page views alone.
@@ -159,8 +135,7 @@ func rowsTold(known []schema.Dimension, customEvents bool) []schema.Told {
 		}
 		t := schema.Told{Cube: cube.Name}
 		for _, m := range toldMetrics {
-			// Without custom events, events are not known; how often somebody went from page to page is.
-			if cube.Keeps(m) && (m != schema.Events || customEvents || cube.HasAspect(schema.NextAspect)) {
+			if cube.Keeps(m) && (m != schema.CustomEvents || customEvents) {
 				t.Metrics = append(t.Metrics, m.String())
 			}
 		}
@@ -182,7 +157,7 @@ func withoutEventPages(t *schema.Told) {
 	case cube.HasAspect(schema.EventAspect):
 		t.Without = append(t.Without, schema.Hostname.String(), schema.Path.String())
 	default:
-		t.Metrics = slices.DeleteFunc(t.Metrics, func(m string) bool { return m == schema.Events.String() })
+		t.Metrics = slices.DeleteFunc(t.Metrics, func(m string) bool { return m == schema.CustomEvents.String() })
 	}
 }
 

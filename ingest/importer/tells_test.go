@@ -26,7 +26,7 @@ var tablesTell = []struct {
 		"totals alone",
 		tableFiles{"visitors": "visitors,visits,pageviews,bounces,visit_duration"},
 		"traffic visitors, traffic visits, traffic pageviews, traffic bounces, traffic duration",
-		"traffic events, traffic visitors_hour, pages visitors, countries visitors",
+		"traffic custom_events, traffic visitors_hour, pages visitors, countries visitors",
 	},
 	{
 		"a column that is missing",
@@ -36,13 +36,14 @@ var tablesTell = []struct {
 	{
 		"events are page views and custom events",
 		tableFiles{"visitors": "visitors,pageviews", "custom_events": "name,link_url,path,visitors,events"},
-		"traffic events, events visitors by event, events events by event", "events visits, traffic bounces, event_pages events by event",
+		"traffic pageviews, traffic custom_events, events visitors by event, events events by event",
+		"events visits, traffic bounces, event_pages events by event",
 	},
 	{
 		"events without page views",
 		tableFiles{"custom_events": "name,visitors,events"},
-		"events events by event",
-		"traffic events, event_props events by prop",
+		"events events by event, traffic custom_events",
+		"traffic pageviews, event_props events by prop",
 	},
 	{
 		"pages and their entries",
@@ -50,8 +51,8 @@ var tablesTell = []struct {
 			"pages": "hostname,page,visits,visitors,pageviews", "entry_pages": "entry_page,visitors,entrances,visit_duration,bounces",
 		},
 		"pages visitors by path, pages_daily visits by hostname, pages_daily entries by path, pages bounces by path, pages entry_visitors",
-		"pages events by path, pages exits by path, pages_daily exit_visitors, pages entries by hostname, pages scroll_percent by path, " +
-			"pages engaged_ms by path, page_sources visitors, transitions events",
+		"pages custom_events by path, pages exits by path, pages_daily exit_visitors, pages entries by hostname, pages scroll_percent by path, " +
+			"pages engaged_seconds by path, page_sources visitors, transitions events",
 	},
 	{
 		"sources without what they are made of",
@@ -246,7 +247,7 @@ func TestMatomoTellsByDay(t *testing.T) {
 		{"2026-03-03", "sources visitors by source", true},
 		{"2026-03-01", "traffic pageviews", true},
 		{"2026-03-03", "traffic pageviews", true},
-		{"2026-03-01", "traffic events", false},
+		{"2026-03-01", "traffic custom_events", false},
 		{"2026-03-01", "regions visitors by region", false},
 		{"2026-03-01", "pages exits by path", true},
 		{"2026-03-01", "events events by event", false},

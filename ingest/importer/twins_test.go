@@ -9,8 +9,8 @@ import (
 	"turf/schema"
 )
 
-// Whatever is imported, the cubes of days that have twins of hours have the sums of those: of logs, of exports of rows
-// and of tables of sums.
+// Whatever is imported, the cubes of days that have twins of hours have the sums of those, in what both keep: of logs, of exports of rows
+// and of tables of sums. And the hours have nothing that they do not keep.
 func TestImportsCountDaysAndHoursAlike(t *testing.T) {
 	const zone = "Europe/Amsterdam"
 	loc, err := schema.LoadLocation(zone)
@@ -42,6 +42,9 @@ func TestImportsCountDaysAndHoursAlike(t *testing.T) {
 		want := map[schema.Cell]schema.Deltas{}
 		for cell, sums := range ofCube(store, schema.CubePages) {
 			cell.Cube, cell.Time = schema.CubePagesDaily, schema.DayOf(time.Unix(cell.Time, 0), loc).Start(loc).Unix()
+			if kept := sums; !keepOf(&kept, schema.CubePages) {
+				t.Errorf("%s: hours have %v", name, sums)
+			}
 			day := want[cell]
 			sums[schema.VisitorsHour], sums[schema.VisitsHour] = 0, 0
 			day.Add(&sums)
@@ -54,7 +57,11 @@ func TestImportsCountDaysAndHoursAlike(t *testing.T) {
 		}
 		got := ofCube(store, schema.CubePagesDaily)
 		for cell, sums := range got {
-			if sums.IsZero() {
+			if name != "matomo" && sums[schema.Visitors] == 0 && sums[schema.Pageviews] > 0 {
+				t.Errorf("%s: no visitors by the day: %v %v", name, cell, sums)
+			}
+			keepOf(&sums, schema.CubePages)
+			if got[cell] = sums; sums.IsZero() {
 				delete(got, cell)
 			}
 		}
@@ -62,4 +69,11 @@ func TestImportsCountDaysAndHoursAlike(t *testing.T) {
 			t.Errorf("%s: %d cells; (-hours +days)\n%.2000s", name, len(want), diff)
 		}
 	}
+}
+
+// keepOf sets to 0 what the cube does not keep, and reports whether that was so before.
+func keepOf(d *schema.Deltas, id schema.CubeID) bool {
+	before := *d
+	d.Keep(&schema.Cubes[id-1])
+	return *d == before
 }

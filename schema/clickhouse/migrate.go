@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"text/template"
+	"time"
 
 	"turf/schema"
 )
@@ -150,6 +151,17 @@ func (migrationText) CatalogueColumns() string {
 	return strings.Join(defs, ",\n    ")
 }
 
+// CubesOfViews lists the cubes that keep page views, as strings.
+func (migrationText) CubesOfViews() string {
+	var names []string
+	for i := range schema.Cubes {
+		if c := &schema.Cubes[i]; c.Keeps(schema.Pageviews) {
+			names = append(names, "'"+c.Name+"'")
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
 // DimensionNames lists the columns of dimensions.
 func (migrationText) DimensionNames() string { return strings.Join(dimensionNames(), ", ") }
 
@@ -187,10 +199,13 @@ func (db *DB) Migrate(ctx context.Context) error {
 		return fmt.Errorf("migrate: the database was made by a newer version, whose migration %d is not known here: "+
 			"use that version", newest)
 	}
-	for _, m := range list[1:] {
-		if slices.Contains(applied, m.number) {
-			continue
+	list = slices.DeleteFunc(list[1:], func(m migration) bool { return slices.Contains(applied, m.number) })
+	if len(list) > 0 {
+		if err := db.checkCounts(ctx); err != nil {
+			return fmt.Errorf("migrate: %w", err)
 		}
+	}
+	for _, m := range list {
 		if err := db.apply(ctx, m); err != nil {
 			return err
 		}
@@ -213,12 +228,52 @@ func (db *DB) Migrate(ctx context.Context) error {
 }
 
 // apply runs the statements, each of which does nothing when it was run before: a migration that was broken off is
-// run again.
+// run again. Parts that are being rewritten, as after it was broken off, are waited for before the table is altered: it would be refused.
 func (db *DB) apply(ctx context.Context, m migration) error {
 	for _, sql := range m.statements {
-		if err := db.exec(ctx, sql, nil); err != nil {
+		var err error
+		if strings.HasPrefix(sql, "ALTER ") {
+			err = db.waitForMutations(ctx)
+		}
+		if err == nil {
+			err = db.exec(ctx, sql, nil)
+		}
+		if err == nil && strings.Contains(sql, " UPDATE ") {
+			err = db.waitForMutations(ctx)
+		}
+		if err != nil {
 			return fmt.Errorf("migrate: %d (%s): %w", m.number, m.name, err)
 		}
 	}
 	return nil
+}
+
+// mutationPoll is the time between two looks at mutations that are not done.
+const mutationPoll = 100 * time.Millisecond
+
+// waitForMutations returns when all parts of counts are rewritten, on all servers, however long it takes: a statement that waits for
+// that would be given up after a while.
+func (db *DB) waitForMutations(ctx context.Context) error {
+	from := "system.mutations"
+	if db.config.Cluster != "" {
+		from = "clusterAllReplicas(" + quoteName(db.config.Cluster) + ", system.mutations)"
+	}
+	for {
+		rows, err := db.Select(ctx, "SELECT count(), max(latest_fail_reason) FROM "+from+
+			" WHERE database = currentDatabase() AND table = {table:String} AND is_done = 0", map[string]string{"table": db.local("counts")})
+		if err != nil {
+			return fmt.Errorf("read what is rewritten: %w", err)
+		}
+		if rows[0][0].(uint64) == 0 {
+			return nil
+		}
+		if reason := rows[0][1].(string); reason != "" {
+			return fmt.Errorf("rewrite counts: %s", reason)
+		}
+		select {
+		case <-time.After(mutationPoll):
+		case <-ctx.Done():
+			return fmt.Errorf("wait until counts is rewritten: %w", ctx.Err())
+		}
+	}
 }

@@ -18,7 +18,7 @@ func TestMigrateTwice(t *testing.T) {
 		const made = "SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase() ORDER BY name"
 		before := fmt.Sprint(query(t, db, made, nil))
 		applied := query(t, db, "SELECT number, name FROM migrations ORDER BY number", nil)
-		if got := fmt.Sprint(applied); got != "[[1 counts] [2 records] [3 consented]]" {
+		if got := fmt.Sprint(applied); got != "[[1 counts] [2 records] [3 consented] [4 metrics]]" {
 			t.Errorf("applied: %s", got)
 		}
 		for range 2 {
@@ -29,7 +29,7 @@ func TestMigrateTwice(t *testing.T) {
 		if got := fmt.Sprint(query(t, db, made, nil)); got != before {
 			t.Errorf("migrated again:\n%s\nbefore:\n%s", got, before)
 		}
-		if n := one[uint64](t, db, "SELECT count() FROM migrations"); n != 3 {
+		if n := one[uint64](t, db, "SELECT count() FROM migrations"); n != 4 {
 			t.Errorf("%d migrations are noted", n)
 		}
 	})

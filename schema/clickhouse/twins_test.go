@@ -34,8 +34,8 @@ func TestFillTwins(t *testing.T) {
 				at := time.Unix(schema.HourStart(from.Add(time.Duration(i)*59*time.Hour), loc), 0)
 				day := schema.DayOf(at, loc)
 				start := day.Start(loc).Unix()
-				r := row(site.ID, schema.CubePages, time.Unix(max(at.Unix(), start), 0), [3]int64{i + 1, 1, 1}, "a.example", fmt.Sprint("/", i%3))
-				r.Sums[schema.VisitorsHour] = 7
+				r := row(site.ID, schema.CubePages, time.Unix(max(at.Unix(), start), 0), [3]int64{i + 1, i + 1, 1}, "a.example", fmt.Sprint("/", i%3))
+				r.Sums[schema.VisitorsHour], r.Sums[schema.VisitsHour] = i+1, i+1
 				batch.Rows = append(batch.Rows, r)
 				want[site.ID][fmt.Sprint(start, " /", i%3)] += i + 1
 			}

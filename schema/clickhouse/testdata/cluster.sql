@@ -58,15 +58,16 @@ CREATE TABLE IF NOT EXISTS counts_local ON CLUSTER `main`
     exits Int64 CODEC(T64, ZSTD(1)),
     entry_visitors Int64 CODEC(T64, ZSTD(1)),
     exit_visitors Int64 CODEC(T64, ZSTD(1)),
-    engaged_ms Int64 CODEC(T64, ZSTD(1)),
+    engaged_seconds Int64 CODEC(T64, ZSTD(1)),
     engaged_visits Int64 CODEC(T64, ZSTD(1)),
     scroll_percent Int64 CODEC(T64, ZSTD(1)),
-    scroll_visits Int64 CODEC(T64, ZSTD(1)),
+    unscrolled_visits Int64 CODEC(T64, ZSTD(1)),
     scroll_25 Int64 CODEC(T64, ZSTD(1)),
     scroll_50 Int64 CODEC(T64, ZSTD(1)),
     scroll_75 Int64 CODEC(T64, ZSTD(1)),
     scroll_100 Int64 CODEC(T64, ZSTD(1)),
-    revenue Int64 CODEC(T64, ZSTD(1))
+    revenue Int64 CODEC(T64, ZSTD(1)),
+    custom_events Int64 CODEC(T64, ZSTD(1))
 )
 ENGINE = ReplicatedSummingMergeTree
 PARTITION BY toYYYYMM(time)
@@ -147,6 +148,41 @@ ENGINE = Distributed(`main`, `turf`, consented_events_local, site_id);
 -- 3 consented
 CREATE TABLE IF NOT EXISTS consented_heat ON CLUSTER `main` AS consented_heat_local
 ENGINE = Distributed(`main`, `turf`, consented_heat_local, site_id);
+
+-- 4 metrics
+ALTER TABLE counts_local ON CLUSTER `main` RENAME COLUMN IF EXISTS engaged_ms TO before_engaged_ms;
+
+-- 4 metrics
+ALTER TABLE counts_local ON CLUSTER `main` RENAME COLUMN IF EXISTS scroll_visits TO before_scroll_visits;
+
+-- 4 metrics
+ALTER TABLE counts_local ON CLUSTER `main`
+    ADD COLUMN IF NOT EXISTS pageviews Int64, ADD COLUMN IF NOT EXISTS events Int64, ADD COLUMN IF NOT EXISTS engaged_visits Int64,
+    ADD COLUMN IF NOT EXISTS before_engaged_ms Int64, ADD COLUMN IF NOT EXISTS before_scroll_visits Int64;
+
+-- 4 metrics
+ALTER TABLE counts_local ON CLUSTER `main`
+    ADD COLUMN IF NOT EXISTS engaged_seconds Int64 DEFAULT toInt64(round(before_engaged_ms / 1000)),
+    ADD COLUMN IF NOT EXISTS unscrolled_visits Int64 DEFAULT engaged_visits - before_scroll_visits,
+    ADD COLUMN IF NOT EXISTS custom_events Int64 DEFAULT if(cube IN ('traffic', 'pages', 'sources', 'referrers', 'campaigns', 'countries', 'regions', 'places', 'devices', 'browsers', 'systems', 'page_sources', 'page_places', 'page_devices', 'source_places', 'source_devices', 'place_devices', 'segments', 'segment_pages', 'segment_sources', 'segment_places', 'segment_devices', 'pages_daily', 'languages', 'screens'), events - pageviews, 0);
+
+-- 4 metrics
+ALTER TABLE counts_local ON CLUSTER `main`
+    UPDATE engaged_seconds = engaged_seconds, unscrolled_visits = unscrolled_visits, custom_events = custom_events,
+        events = if(cube IN ('traffic', 'pages', 'sources', 'referrers', 'campaigns', 'countries', 'regions', 'places', 'devices', 'browsers', 'systems', 'page_sources', 'page_places', 'page_devices', 'source_places', 'source_devices', 'place_devices', 'segments', 'segment_pages', 'segment_sources', 'segment_places', 'segment_devices', 'pages_daily', 'languages', 'screens'), 0, events)
+    WHERE true;
+
+-- 4 metrics
+ALTER TABLE counts_local ON CLUSTER `main` MODIFY COLUMN engaged_seconds DEFAULT 0, MODIFY COLUMN unscrolled_visits DEFAULT 0,
+    MODIFY COLUMN custom_events DEFAULT 0;
+
+-- 4 metrics
+ALTER TABLE counts_local ON CLUSTER `main` DROP COLUMN IF EXISTS before_engaged_ms, DROP COLUMN IF EXISTS before_scroll_visits;
+
+-- 4 metrics
+ALTER TABLE counts ON CLUSTER `main`
+    ADD COLUMN IF NOT EXISTS engaged_seconds Int64, ADD COLUMN IF NOT EXISTS unscrolled_visits Int64,
+    ADD COLUMN IF NOT EXISTS custom_events Int64, DROP COLUMN IF EXISTS engaged_ms, DROP COLUMN IF EXISTS scroll_visits;
 
 -- new in the catalogue
 ALTER TABLE counts_local ON CLUSTER `main` ADD COLUMN IF NOT EXISTS planet LowCardinality(String) CODEC(ZSTD(1)), ADD COLUMN IF NOT EXISTS smiles Int64 CODEC(T64, ZSTD(1)), MODIFY ORDER BY (site_id, cube, time, hostname, path, channel, source, campaign, referrer, utm_source, utm_medium, utm_content, utm_term, country, region, city, device, browser, browser_version, os, os_version, event, prop, value, bucket, reason, agent, funnel, step, next_path, segment, vital, language, screen, planet);
