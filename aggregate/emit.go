@@ -13,11 +13,12 @@ func values(w ...word) (v [schema.MaxCubeDimensions]word) {
 }
 
 // visitCells are the cells of the visit: its source, place and device, alone and crossed.
-func (s *step) visitCells() [15]packed {
+func (s *step) visitCells() [16]packed {
 	src, at := &s.source, &s.attrs
 	return [...]packed{
 		pack(schema.CubeTraffic, 0, 0, 0, 0, 0, 0),
 		pack(schema.CubeSources, src[0], src[1], src[2], 0, 0, 0),
+		pack(schema.CubeSourcesDaily, src[0], src[1], src[2], 0, 0, 0),
 		pack(schema.CubeReferrers, src[1], src[3], 0, 0, 0, 0),
 		pack(schema.CubeCampaigns, src[4], src[5], src[2], src[6], src[7], 0),
 		pack(schema.CubeCountries, at[0], 0, 0, 0, 0, 0),

@@ -399,7 +399,8 @@ var sharedTotals = []struct {
 		[]schema.CubeID{
 			schema.CubeSources, schema.CubeReferrers, schema.CubeCampaigns, schema.CubeCountries, schema.CubeRegions,
 			schema.CubePlaces, schema.CubeDevices, schema.CubeBrowsers, schema.CubeSystems, schema.CubeLanguages,
-			schema.CubeScreens, schema.CubeSourcePlaces, schema.CubeSourceDevices, schema.CubePlaceDevices,
+			schema.CubeScreens, schema.CubeSourcesDaily, schema.CubeSourcePlaces, schema.CubeSourceDevices,
+			schema.CubePlaceDevices,
 		},
 		[]schema.Metric{schema.Visits, schema.Pageviews, schema.CustomEvents, schema.Bounces, schema.Duration},
 	},

@@ -80,7 +80,7 @@ var exportTables = []exportTable{
 	{
 		"imported_sources",
 		[]string{"source", "utm_campaign", "pageviews", "visitors", "visits", "visit_duration", "bounces"},
-		exportQuery("sources", []string{"source", "campaign"},
+		exportQuery("sources_daily", []string{"source", "campaign"},
 			[]string{"pageviews", "visitors", "visits", "duration", "bounces"}),
 	},
 	{

@@ -38,10 +38,10 @@ func TestGA4(t *testing.T) {
 	wantLines(t, store, cfg.Site, `
 		traffic 2026-03-01: visitors 10, visits 12, pageviews 30, events 40, bounces 5, duration 735
 		traffic 2026-03-02: visitors 4, visits 4, pageviews 5, events 5, bounces 3, duration 80
-		sources 2026-03-01 Organic Search|Google|: visitors 6, visits 7, pageviews 18, events 18, bounces 2, duration 560
-		sources 2026-03-01 Direct||: visitors 4, visits 4, pageviews 10, events 10, bounces 2, duration 175
-		sources 2026-03-01 Email|newsletter|may: visitors 1, visits 1, pageviews 2, events 2, bounces 1
-		sources 2026-03-02 (other)|(other)|(other): visitors 1, visits 1, pageviews 1, events 1, bounces 1
+		sources_daily 2026-03-01 Organic Search|Google|: visitors 6, visits 7, pageviews 18, events 18, bounces 2, duration 560
+		sources_daily 2026-03-01 Direct||: visitors 4, visits 4, pageviews 10, events 10, bounces 2, duration 175
+		sources_daily 2026-03-01 Email|newsletter|may: visitors 1, visits 1, pageviews 2, events 2, bounces 1
+		sources_daily 2026-03-02 (other)|(other)|(other): visitors 1, visits 1, pageviews 1, events 1, bounces 1
 		campaigns 2026-03-01 newsletter|email|may|footer|: visitors 1, visits 1, pageviews 2, events 2, bounces 1
 		pages_daily 2026-03-01 example.com|/: visitors 9, visits 10, pageviews 18, events 18, bounces 4, duration 735, entries 11
 		pages_daily 2026-03-01 shop.example.com|/: visitors 1, visits 1, pageviews 3, events 3
@@ -77,13 +77,13 @@ func TestMatomo(t *testing.T) {
 		pages_daily 2026-03-01 example.com|/: visitors 4, visits 5, pageviews 8, events 8, bounces 1, duration 800, entries 5, exits 2
 		pages_daily 2026-03-01 example.com|/user/:id: visitors 1, visits 1, pageviews 2, events 2, bounces 1, duration 100, entries 1, exits 1
 		pages_daily 2026-03-01 (other)|(other): visits 3, pageviews 4, events 4, exits 3
-		sources 2026-03-01 Direct||: visitors 2, visits 2, pageviews 5, events 5, bounces 1, duration 300
-		sources 2026-03-01 Organic Search|Google|: visitors 1, visits 1, pageviews 3, events 3, duration 200
-		sources 2026-03-01 Organic Search|Sonderbar|: visitors 1, visits 1, pageviews 2, events 2, bounces 1, duration 100
-		sources 2026-03-01 Referral|example.net|: visitors 1, visits 1, pageviews 2, events 2, duration 200
-		sources 2026-03-01 (other)|(other)|may: visitors 1, visits 1, pageviews 2, events 2, duration 100
-		sources 2026-03-03 Direct||: visitors 1, visits 1, duration 60
-		sources 2026-03-03 Organic Social|Facebook|: visitors 1, visits 1, bounces 1
+		sources_daily 2026-03-01 Direct||: visitors 2, visits 2, pageviews 5, events 5, bounces 1, duration 300
+		sources_daily 2026-03-01 Organic Search|Google|: visitors 1, visits 1, pageviews 3, events 3, duration 200
+		sources_daily 2026-03-01 Organic Search|Sonderbar|: visitors 1, visits 1, pageviews 2, events 2, bounces 1, duration 100
+		sources_daily 2026-03-01 Referral|example.net|: visitors 1, visits 1, pageviews 2, events 2, duration 200
+		sources_daily 2026-03-01 (other)|(other)|may: visitors 1, visits 1, pageviews 2, events 2, duration 100
+		sources_daily 2026-03-03 Direct||: visitors 1, visits 1, duration 60
+		sources_daily 2026-03-03 Organic Social|Facebook|: visitors 1, visits 1, bounces 1
 		countries 2026-03-01 NL: visitors 4, visits 5, pageviews 12, events 12, bounces 1, duration 800
 		countries 2026-03-01 : visitors 1, visits 1, pageviews 2, events 2, bounces 1, duration 100
 		countries 2026-03-03 DE: visitors 2, visits 2, bounces 1, duration 60

@@ -50,10 +50,10 @@ func TestGoatCounter(t *testing.T) {
 		pages_daily 2026-03-01 example.com|/a: visitors 2, visits 3, pageviews 3, events 3, bounces 2, duration 0, entries 2, exits 3
 		pages_daily 2026-03-02 example.com|/: visitors 1, visits 1, pageviews 1, events 1, bounces 0, duration 60, entries 1
 		pages_daily 2026-03-02 example.com|/user/:id: visitors 1, visits 1, pageviews 1, events 1, exits 1
-		sources 2026-03-01 Direct||: visitors 1, visits 2, pageviews 2, events 2, bounces 2
-		sources 2026-03-01 Organic Social|Hacker News|: visitors 1, visits 1, pageviews 2, events 3, duration 360
-		sources 2026-03-01 Referral|example.net|: visitors 1, visits 1, pageviews 1, events 1, bounces 1
-		sources 2026-03-02 Direct||: visitors 1, visits 1, pageviews 2, events 2, duration 60
+		sources_daily 2026-03-01 Direct||: visitors 1, visits 2, pageviews 2, events 2, bounces 2
+		sources_daily 2026-03-01 Organic Social|Hacker News|: visitors 1, visits 1, pageviews 2, events 3, duration 360
+		sources_daily 2026-03-01 Referral|example.net|: visitors 1, visits 1, pageviews 1, events 1, bounces 1
+		sources_daily 2026-03-02 Direct||: visitors 1, visits 1, pageviews 2, events 2, duration 60
 		referrers 2026-03-01 example.net|example.net/x: visitors 1, visits 1, pageviews 1, events 1, bounces 1
 		countries 2026-03-01 DE: visitors 1, visits 2, pageviews 2, events 2, bounces 2
 		countries 2026-03-01 NL: visitors 1, visits 1, pageviews 2, events 3, duration 360
@@ -85,9 +85,9 @@ func TestUmami(t *testing.T) {
 		traffic 2026-03-02: visitors 1, visits 1, pageviews 1, events 1, bounces 1, duration 0
 		pages_daily 2026-03-01 example.com|/: visitors 1, visits 1, pageviews 1, events 1, duration 150, entries 1
 		pages_daily 2026-03-01 example.com|/pricing: visitors 2, visits 3, pageviews 3, events 4, bounces 2, entries 2, exits 3
-		sources 2026-03-01 Email|newsletter|: visitors 1, visits 1, pageviews 2, events 3, duration 150
-		sources 2026-03-01 Organic Search|Google|: visitors 1, visits 1, pageviews 1, events 1, bounces 1
-		sources 2026-03-01 Direct||: visitors 1, visits 1, pageviews 1, events 1, bounces 1
+		sources_daily 2026-03-01 Email|newsletter|: visitors 1, visits 1, pageviews 2, events 3, duration 150
+		sources_daily 2026-03-01 Organic Search|Google|: visitors 1, visits 1, pageviews 1, events 1, bounces 1
+		sources_daily 2026-03-01 Direct||: visitors 1, visits 1, pageviews 1, events 1, bounces 1
 		countries 2026-03-02 US: visitors 1, visits 1, pageviews 1, events 1, bounces 1
 		places 2026-03-02 US|(other)|(other): visitors 1, visits 1, pageviews 1, events 1, bounces 1
 		devices 2026-03-01 Desktop|Microsoft Edge|Mac: visitors 1, visits 2, pageviews 2, events 2, bounces 2
