@@ -35,7 +35,7 @@ func (in *instance) fillTwins(ctx context.Context, settled bool) (sites int, err
 		return 0, nil
 	}
 	for _, site := range in.sites.List() {
-		changed, err := in.db.FillTwins(ctx, &site)
+		changed, err := in.db.FillTwins(ctx, &site, names)
 		if err != nil {
 			return sites, err
 		}

@@ -116,3 +116,48 @@ func TestCubesOfDaysAreFilledOnce(t *testing.T) {
 }
 
 func fails(_ nothing, err error) error { return err }
+
+// A second twin that is new leaves alone the days of the first one, whose hours no longer have what only days keep.
+func TestNewTwinLeavesFilledOnesAlone(t *testing.T) {
+	dir, ctx := t.TempDir(), t.Context()
+	day := schema.DayOf(time.Now(), time.UTC).Start(time.UTC).Unix()
+	open := func(f func(in *instance)) {
+		t.Helper()
+		in, err := openInstance(ctx, instanceConfig{dir: dir, clickhouse: embeddedEngine})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f(in)
+		if err := in.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open(func(in *instance) {
+		site, err := in.sites.Add(ctx, "example.com", "UTC")
+		if err != nil {
+			t.Fatal(err)
+		}
+		hours := schema.Cell{Site: site.ID, Cube: schema.CubePages, Time: day}
+		hours.Values[0], hours.Values[1] = "example.com", "/"
+		days := hours
+		days.Cube = schema.CubePagesDaily
+		rows := []schema.Row{
+			{Cell: hours, Sums: schema.Deltas{schema.VisitorsHour: 7}}, {Cell: days, Sums: schema.Deltas{schema.Visitors: 7}},
+		}
+		if err := in.db.Write(ctx, schema.Batch{Token: "both", Rows: rows}); err != nil {
+			t.Fatal(err)
+		}
+		if err := in.records.Delete(ctx, twinKind, "sources_daily"); err != nil { // as a version left it that had pages_daily only
+			t.Fatal(err)
+		}
+	})
+	open(func(in *instance) {
+		rows, err := in.db.Select(ctx, "SELECT sum(visitors) FROM counts WHERE cube = 'pages_daily'", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := rows[0][0].(int64); got != 7 {
+			t.Errorf("%d visitors by the day, want 7", got)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,9 +18,13 @@ const twinDays = 31
 // before there was a twin is in no cube of days. Then hours had all that their twin keeps. It inserts the difference, so a second call
 // adds nothing, and one after a call that was broken off adds what is missing. Before it, nothing may be written that has days already,
 // and nothing of the site meanwhile: a batch of which only the hours are stored would be taken for one without days. It reports whether
-// there was a difference.
-func (db *DB) FillTwins(ctx context.Context, site *schema.Site) (changed bool, err error) {
+// there was a difference. Only the twins of those names are filled: one that was filled before has what its hours no longer keep, which
+// would be taken out of it.
+func (db *DB) FillTwins(ctx context.Context, site *schema.Site, names []string) (changed bool, err error) {
 	err = db.eachTwinSpan(ctx, site, func(twin, hours *schema.Cube, params map[string]string) error {
+		if !slices.Contains(names, twin.Name) {
+			return nil
+		}
 		differs, err := db.twinDiffers(ctx, twin, hours, params)
 		if err != nil || !differs {
 			return err

@@ -52,7 +52,7 @@ func TestFillTwins(t *testing.T) {
 		}
 		fill := func(site *schema.Site, want bool) {
 			t.Helper()
-			if changed, err := db.FillTwins(t.Context(), site); err != nil || changed != want {
+			if changed, err := db.FillTwins(t.Context(), site, []string{"pages_daily"}); err != nil || changed != want {
 				t.Errorf("fill %s: %v, %v", site.Domain, changed, err)
 			}
 		}
