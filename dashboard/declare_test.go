@@ -73,18 +73,21 @@ func funnelDeclarations() []scenario {
 	json := with(key("sites"), "Content-Type", "application/json")
 	put := func(name, more string, status int, want ...string) scenario {
 		return scenario{
-			name: name, request: "PUT " + siteFunnelsPath, headers: json, body: `{"site_id":"example.com",` + more + `}`, status: status, want: want,
+			name: name, request: "PUT " + siteFunnelsPath, headers: json, status: status, want: want,
+			body: `{"site_id":"example.com",` + more + `}`,
 		}
 	}
 	const steps = `"steps":[{"page":"/pricing"},{"event":"Buy"}]`
 	return []scenario{
-		put("declare", `"name":"Buy",`+steps, 200, `"name":"Buy","steps":[{"page":"/pricing"},{"event":"Buy"}],"window_sec":0,"counted_since":"20`),
+		put("declare", `"name":"Buy",`+steps, 200,
+			`"name":"Buy","steps":[{"page":"/pricing"},{"event":"Buy"}],"window_sec":0,"counted_since":"20`),
 		put("by another name", `"name":"Purchase",`+steps, 200, `"name":"Buy"`),
 		put("with a window", `"name":"Fast",`+steps+`,"window_sec":1800`, 200, `"window_sec":1800`),
 		{
-			name: "as a form", request: "PUT " + siteFunnelsPath, headers: with(key("sites"), "Content-Type", "application/x-www-form-urlencoded"),
-			body:   "site_id=example.com&name=Read&window_sec=60&steps=" + `%5B%7B%22page%22%3A%22%2Fa%22%7D%2C%7B%22page%22%3A%22%2Fb%22%7D%5D`,
-			status: 200, want: []string{`"steps":[{"page":"/a"},{"page":"/b"}],"window_sec":60`},
+			name: "as a form", request: "PUT " + siteFunnelsPath,
+			headers: with(key("sites"), "Content-Type", "application/x-www-form-urlencoded"),
+			body:    "site_id=example.com&name=Read&window_sec=60&steps=" + `%5B%7B%22page%22%3A%22%2Fa%22%7D%2C%7B%22page%22%3A%22%2Fb%22%7D%5D`,
+			status:  200, want: []string{`"steps":[{"page":"/a"},{"page":"/b"}],"window_sec":60`},
 		},
 		put("the same name", `"name":"Buy","steps":[{"page":"/x"},{"page":"/y"}]`, 400, `there are two funnels called \"Buy\"`),
 		put("no name", steps, 400, "name: is required"),
