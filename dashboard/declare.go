@@ -3,6 +3,7 @@ package dashboard
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	"turf/schema"
 )
@@ -16,19 +17,34 @@ func (d *Dashboard) mayDeclare(p *provisioning, v viewer) error {
 	if err != nil {
 		return err
 	}
-	_, looks, err := d.roleOf(v, site.ID)
-	if err != nil {
-		return err
-	}
-	if !looks {
-		return errNotThere
-	}
-	may, err := d.manages(v, site.ID)
-	if err == nil && !may {
-		err = &httpError{http.StatusForbidden, "Only who may change this site declares what is counted of it."}
-	}
 	p.only = site.ID
-	return err
+	role, looks, err := d.roleOf(v, site.ID)
+	switch {
+	case err != nil:
+		return err
+	case !looks:
+		return errNotThere
+	case !v.manages(role):
+		return &httpError{http.StatusForbidden, "Only who may change this site declares what is counted of it."}
+	}
+	return nil
+}
+
+// listDeclared is a list of the site, by name, as tell has each of it on the wire, under what it is called there.
+func listDeclared[T, A any](
+	d *Dashboard, p *provisioning, called string, list func(*schema.Site) *[]T, tell func(*T) A, name func(*A) string,
+) (any, error) {
+	site, err := d.site(p)
+	if err != nil {
+		return nil, err
+	}
+	var all []A
+	for _, item := range *list(&site) {
+		all = append(all, tell(&item))
+	}
+	slices.SortFunc(all, func(x, y A) int { return strings.Compare(name(&x), name(&y)) })
+	part, meta, err := page(p, all, name)
+	return map[string]any{called: part, "meta": meta}, err
 }
 
 // declare adds what is declared to a list of the site, or finds it there: declaring it again is no mistake. It returns the site, and

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -96,17 +95,7 @@ func tellFunnel(f *schema.Funnel) funnelAnswer {
 }
 
 func (d *Dashboard) listFunnels(p *provisioning) (any, error) {
-	site, err := d.site(p)
-	if err != nil {
-		return nil, err
-	}
-	var all []funnelAnswer
-	for i := range site.Funnels {
-		all = append(all, tellFunnel(&site.Funnels[i]))
-	}
-	slices.SortFunc(all, func(x, y funnelAnswer) int { return strings.Compare(x.Name, y.Name) })
-	funnels, meta, err := page(p, all, func(f *funnelAnswer) string { return f.Name })
-	return map[string]any{"funnels": funnels, "meta": meta}, err
+	return listDeclared(d, p, "funnels", funnelsOf, tellFunnel, func(f *funnelAnswer) string { return f.Name })
 }
 
 // readFunnel reads the funnel that is to be there.

@@ -3,7 +3,6 @@ package dashboard
 import (
 	"hash/fnv"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,17 +52,7 @@ func tellGoal(g *schema.Goal) goalAnswer {
 }
 
 func (d *Dashboard) listGoals(p *provisioning) (any, error) {
-	site, err := d.site(p)
-	if err != nil {
-		return nil, err
-	}
-	var all []goalAnswer
-	for i := range site.Goals {
-		all = append(all, tellGoal(&site.Goals[i]))
-	}
-	slices.SortFunc(all, func(x, y goalAnswer) int { return strings.Compare(x.Name, y.Name) })
-	goals, meta, err := page(p, all, func(g *goalAnswer) string { return g.Name })
-	return map[string]any{"goals": goals, "meta": meta}, err
+	return listDeclared(d, p, "goals", goalsOf, tellGoal, func(g *goalAnswer) string { return g.Name })
 }
 
 // readGoal reads the goal that is to be there.

@@ -24,12 +24,9 @@ func (d *Dashboard) MayManage(r *http.Request, site schema.SiteID) bool {
 	if err != nil {
 		return false
 	}
-	may, err := d.manages(v, site)
-	return err == nil && may
+	role, looks, err := d.roleOf(v, site)
+	return err == nil && looks && v.manages(role)
 }
 
-// manages reports whether who looks at a site may change it.
-func (d *Dashboard) manages(v viewer, site schema.SiteID) (bool, error) {
-	role, looks, err := d.roleOf(v, site)
-	return err == nil && looks && (v.ownsAll() || role == access.RoleEditor), err
-}
+// manages reports whether the viewer, who looks at a site in that role, may change it.
+func (v viewer) manages(role access.Role) bool { return v.ownsAll() || role == access.RoleEditor }

@@ -1,8 +1,6 @@
 package dashboard
 
 import (
-	"slices"
-	"strings"
 	"time"
 
 	"turf/dashboard/stats"
@@ -29,17 +27,7 @@ func tellSegment(s *schema.Segment) segmentAnswer {
 }
 
 func (d *Dashboard) listSegments(p *provisioning) (any, error) {
-	site, err := d.site(p)
-	if err != nil {
-		return nil, err
-	}
-	var all []segmentAnswer
-	for i := range site.Segments {
-		all = append(all, tellSegment(&site.Segments[i]))
-	}
-	slices.SortFunc(all, func(x, y segmentAnswer) int { return strings.Compare(x.Name, y.Name) })
-	segments, meta, err := page(p, all, func(s *segmentAnswer) string { return s.Name })
-	return map[string]any{"segments": segments, "meta": meta}, err
+	return listDeclared(d, p, "segments", segmentsOf, tellSegment, func(s *segmentAnswer) string { return s.Name })
 }
 
 // putSegment declares a segment, or finds it: declaring it again is no mistake.
