@@ -37,7 +37,7 @@ func TestAnswers(t *testing.T) { runScripts(t, "testdata/answers/*.txt", (*scrip
 // runScripts runs each file of the pattern through the real engine, as a site of its own.
 func runScripts(t *testing.T, pattern string, run func(s *script, file string)) {
 	t.Helper()
-	db := openDB(t)
+	db := stats.OpenDB(t)
 	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
 		t.Fatal("no scripts", err)
@@ -48,21 +48,6 @@ func runScripts(t *testing.T, pattern string, run func(s *script, file string)) 
 			run(&s, file)
 		})
 	}
-}
-
-// openDB is an empty database of the engine, for one test.
-func openDB(t *testing.T) *clickhouse.DB {
-	t.Helper()
-	engine := embeddedtest.Open(t)
-	db, err := clickhouse.Open(t.Context(), clickhouse.Config{Transport: engine, Database: embeddedtest.Database(t, engine)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return db
 }
 
 type script struct {
@@ -440,7 +425,7 @@ func (s *script) json(v any) string {
 
 // TestGoldenRuns: the engine takes every statement of the golden files.
 func TestGoldenRuns(t *testing.T) {
-	db := openDB(t)
+	db := stats.OpenDB(t)
 	site := schema.Site{ID: 1, Domain: "example.com", Timezone: "Europe/Amsterdam"}
 	site.Goals = []schema.Goal{
 		{Name: "Signup", Event: "Signup"},

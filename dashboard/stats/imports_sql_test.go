@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"turf/schema"
-	"turf/schema/clickhouse"
-	"turf/schema/embedded/embeddedtest"
 )
 
 // TestImportsOfOtherDaysCostNothing: imports of days that are not asked for, and those that tell all that is asked, leave a statement
@@ -52,16 +50,7 @@ func TestImportsOfOtherDaysCostNothing(t *testing.T) {
 // TestNotInDays holds the condition on days against the days themselves, also where there are many and the clocks change, and within the
 // memory that a statement may have.
 func TestNotInDays(t *testing.T) {
-	engine := embeddedtest.Open(t)
-	db, err := clickhouse.Open(t.Context(), clickhouse.Config{Transport: engine, Database: embeddedtest.Database(t, engine)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	db := OpenDB(t)
 	loc, err := time.LoadLocation("Europe/Amsterdam")
 	if err != nil {
 		t.Fatal(err)

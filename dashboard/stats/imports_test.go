@@ -2,7 +2,6 @@ package stats
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -88,18 +87,7 @@ func (c *importedComparison) compareImported(q *asked) {
 	if len(q.Dimensions) == 0 && len(want) == 0 {
 		want[rowKey{}] = &group{}
 	}
-	got := map[rowKey][]any{}
-	for _, r := range answer.Results {
-		var row rowKey
-		for i, name := range q.Dimensions {
-			if isTime(name) {
-				row.time = fmt.Sprint(r.Dimensions[i])
-			} else {
-				row.value = fmt.Sprint(r.Dimensions[i])
-			}
-		}
-		got[row] = r.Metrics
-	}
+	got := rowsOf(q.Dimensions, answer)
 	c.nothingReadsZero(q, &naive, got)
 	for i, m := range q.Metrics {
 		known, wanted := maps.Clone(got), maps.Clone(want)

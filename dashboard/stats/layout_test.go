@@ -9,22 +9,11 @@ import (
 	"time"
 
 	"turf/schema"
-	"turf/schema/clickhouse"
-	"turf/schema/embedded/embeddedtest"
 )
 
 // TestRatiosAreAsTheEngineRounds: a ratio that is divided here is the number that the statement has where rows are ordered by it.
 func TestRatiosAreAsTheEngineRounds(t *testing.T) {
-	engine := embeddedtest.Open(t)
-	db, err := clickhouse.Open(t.Context(), clickhouse.Config{Transport: engine, Database: embeddedtest.Database(t, engine)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	db := OpenDB(t)
 	random := rand.New(rand.NewPCG(1, 2))
 	var pairs [][2]int64
 	for a := range int64(40) { // with all the halves of small numbers, and divisions by zero

@@ -16,7 +16,6 @@ import (
 	"turf/aggregate/pipeline"
 	"turf/schema"
 	"turf/schema/clickhouse"
-	"turf/schema/embedded/embeddedtest"
 )
 
 // The limits of TestFlood.
@@ -87,11 +86,7 @@ type flood struct {
 
 func newFlood(t *testing.T, quiet *madeWeek, flooded *schema.Site) *flood {
 	t.Helper()
-	engine := embeddedtest.Open(t)
-	db, err := clickhouse.Open(t.Context(), clickhouse.Config{Transport: engine, Database: embeddedtest.Database(t, engine)})
-	must(t, err)
-	t.Cleanup(func() { _ = db.Close() })
-	must(t, db.Migrate(t.Context()))
+	db := OpenDB(t)
 	f := &flood{
 		t: t, rand: rand.New(rand.NewPCG(5, 5)), quiet: slices.Clone(quiet.days[0]), flooded: flooded, db: db, day: quiet.first,
 	}
@@ -99,6 +94,7 @@ func newFlood(t *testing.T, quiet *madeWeek, flooded *schema.Site) *flood {
 	guarded := quiet.site
 	guarded.Guards = []schema.Guard{{From: 0, K: 1}}
 	f.atFirst = heapInUse()
+	var err error
 	f.pipe, err = pipeline.Open(t.Context(), pipeline.Config{
 		Dir: t.TempDir(), Sink: db, Journal: journal.Options{Sync: journal.SyncOS}, Random: rand.NewChaCha8([32]byte{1}),
 		Clock: func() time.Time { return time.Unix(f.clock.Load(), 0) },

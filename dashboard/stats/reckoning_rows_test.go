@@ -22,6 +22,23 @@ type group struct {
 // rowKey is a row: the time's label and the value of the dimension, "" without one.
 type rowKey struct{ time, value string }
 
+// rowsOf are the metrics of an answer's rows.
+func rowsOf(dimensions []string, answer *Answer) map[rowKey][]any {
+	rows := map[rowKey][]any{}
+	for _, r := range answer.Results {
+		var row rowKey
+		for i, name := range dimensions {
+			if isTime(name) {
+				row.time = fmt.Sprint(r.Dimensions[i])
+			} else {
+				row.value = fmt.Sprint(r.Dimensions[i])
+			}
+		}
+		rows[row] = r.Metrics
+	}
+	return rows
+}
+
 // reckon adds up the facts of a question with at most one dimension besides the time, in a span.
 func (k *reckoner) reckon(q *Query, interval string, span Span) map[rowKey]*group {
 	list, dim, keep := k.about(q)

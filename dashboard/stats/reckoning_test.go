@@ -15,7 +15,6 @@ import (
 	"turf/aggregate"
 	"turf/schema"
 	"turf/schema/clickhouse"
-	"turf/schema/embedded/embeddedtest"
 )
 
 // longVariable names the environment variable that makes the tests as long as they are meant to be, which takes some minutes.
@@ -81,15 +80,7 @@ func countWeekAs(
 	t *testing.T, w *madeWeek, k int, made func(day int, sums map[schema.Cell]schema.Deltas) map[schema.Cell]schema.Deltas,
 ) *Engine {
 	t.Helper()
-	engine := embeddedtest.Open(t)
-	db, err := clickhouse.Open(t.Context(), clickhouse.Config{Transport: engine, Database: embeddedtest.Database(t, engine)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	db := OpenDB(t)
 	const groupEvents, batchEvents = 200, 20_000
 	for day, events := range w.days {
 		cfg := aggregate.Config{Site: w.site.ID, Day: w.first + schema.Day(day), Location: w.loc, K: k}
@@ -180,17 +171,7 @@ func (c *comparison) compare(q *asked) {
 			c.fail("%s: %v", q.text(), err)
 			return
 		}
-		for _, r := range answer.Results {
-			var row rowKey
-			for i, name := range q.Dimensions {
-				if isTime(name) {
-					row.time = fmt.Sprint(r.Dimensions[i])
-				} else {
-					row.value = fmt.Sprint(r.Dimensions[i])
-				}
-			}
-			got[row] = r.Metrics
-		}
+		maps.Copy(got, rowsOf(q.Dimensions, answer))
 		maps.Copy(warnings, answer.Meta.MetricWarnings)
 		if len(answer.Results) < question.Pagination.Limit {
 			break

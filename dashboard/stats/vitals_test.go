@@ -26,7 +26,7 @@ type measured struct {
 // Percentiles lie within an eighth of the true ones of the measurements themselves. By device they are null where the k rule hides
 // more than a tenth, by the test's own reckoning, and else their rank is off by at most a tenth.
 func TestVitalsAgainstMeasurements(t *testing.T) {
-	db := openDB(t)
+	db := stats.OpenDB(t)
 	nulls, numbers := 0, 0
 	for seed := range uint64(6) {
 		r := rand.New(rand.NewPCG(seed, 8))
