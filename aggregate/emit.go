@@ -12,13 +12,12 @@ func values(w ...word) (v [schema.MaxCubeDimensions]word) {
 	return v
 }
 
-// visitCells are the cells of the visit: its source, place and device, alone and crossed.
-func (s *step) visitCells() [16]packed {
+// visitCells are the cells of the visit: its source, place and device, alone and crossed. Those of twins are summed up from the hours.
+func (s *step) visitCells() [15]packed {
 	src, at := &s.source, &s.attrs
 	return [...]packed{
 		pack(schema.CubeTraffic, 0, 0, 0, 0, 0, 0),
 		pack(schema.CubeSources, src[0], src[1], src[2], 0, 0, 0),
-		pack(schema.CubeSourcesDaily, src[0], src[1], src[2], 0, 0, 0),
 		pack(schema.CubeReferrers, src[1], src[3], 0, 0, 0, 0),
 		pack(schema.CubeCampaigns, src[4], src[5], src[2], src[6], src[7], 0),
 		pack(schema.CubeCountries, at[0], 0, 0, 0, 0, 0),
@@ -71,7 +70,6 @@ func (s *step) emitPage(p page, hour int, d, from *schema.Deltas) {
 	src, at := &s.source, &s.attrs
 	set, setFrom := nonZero(d), nonZero(from)
 	s.emitKey(pack(schema.CubePages, p.host, p.path, 0, 0, 0, 0), hour, d, set)
-	s.emitKey(pack(schema.CubePagesDaily, p.host, p.path, 0, 0, 0, 0), hour, d, set)
 	s.emitKey(pack(schema.CubePageSources, p.host, p.path, src[0], src[1], src[2], 0), hour, from, setFrom)
 	s.emitKey(pack(schema.CubePagePlaces, p.host, p.path, at[0], 0, 0, 0), hour, d, set)
 	s.emitKey(pack(schema.CubePageDevices, p.host, p.path, at[3], at[4], at[6], 0), hour, d, set)
@@ -190,7 +188,9 @@ type plan struct {
 	folds, guards   bool
 	withheld        bool // hidden cells are not counted under a parent
 	folded, guarded mask
-	keeps           uint64 // metrics, a bit each
+	keeps           uint64 // metrics that are summed, a bit each: those of the cube and of its twin
+	own             uint64 // metrics of the cube itself
+	twin            schema.CubeID
 }
 
 var plans = makePlans()
@@ -215,10 +215,18 @@ func makePlans() (p [schema.NumCubes]plan) {
 		}
 		for m := range schema.NumMetrics {
 			if c.Keeps(m) {
-				pl.keeps |= 1 << m
+				pl.own |= 1 << m
 			}
 		}
+		pl.keeps = pl.own
 		p[c.ID] = pl
+	}
+	for i := range p {
+		if c, ok := schema.CubeByID(schema.CubeID(i)); ok && c.TwinOf != 0 {
+			hours := &p[c.TwinOf]
+			hours.twin = c.ID
+			hours.keeps |= p[i].own
+		}
 	}
 	return p
 }

@@ -395,12 +395,12 @@ var sharedTotals = []struct {
 	metrics []schema.Metric
 }{
 	{
-		schema.CubeTraffic,
+		schema.CubeTrafficDaily,
 		[]schema.CubeID{
-			schema.CubeSources, schema.CubeReferrers, schema.CubeCampaigns, schema.CubeCountries, schema.CubeRegions,
+			schema.CubeTraffic, schema.CubeSources, schema.CubeReferrers, schema.CubeCampaigns, schema.CubeCountries, schema.CubeRegions,
 			schema.CubePlaces, schema.CubeDevices, schema.CubeBrowsers, schema.CubeSystems, schema.CubeLanguages,
-			schema.CubeScreens, schema.CubeSourcesDaily, schema.CubeSourcePlaces, schema.CubeSourceDevices,
-			schema.CubePlaceDevices,
+			schema.CubeScreens, schema.CubeSourcesDaily, schema.CubeDevicesDaily, schema.CubeSourcePlaces,
+			schema.CubeSourceDevices, schema.CubePlaceDevices,
 		},
 		[]schema.Metric{schema.Visits, schema.Pageviews, schema.CustomEvents, schema.Bounces, schema.Duration},
 	},

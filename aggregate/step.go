@@ -294,7 +294,7 @@ func (s *step) countVisit() {
 		}
 		d[schema.Visitors], d[schema.VisitorsHour] = number(s.newVisitor), number(s.newHour)
 		switch cell.cube() {
-		case schema.CubeSources, schema.CubeSourcesDaily, schema.CubeSourcePlaces, schema.CubeSourceDevices:
+		case schema.CubeSources, schema.CubeSourcePlaces, schema.CubeSourceDevices:
 			d[schema.Visitors], d[schema.VisitorsHour] = number(fromToday), number(fromHour)
 		case schema.CubeReferrers:
 			d[schema.Visitors] = number(s.newVisitor || s.newVisit && s.newReferrer())

@@ -41,6 +41,9 @@ func (p packed) cube() schema.CubeID { return schema.CubeID(p.lo) }
 
 func (p packed) hour() int { return int(p.lo >> packedOther & 0xff) }
 
+// in is the same values in another cube, without the hour.
+func (p packed) in(cube schema.CubeID) packed { return packed{p.lo&^0xffff | uint64(cube), p.hi} }
+
 func (p packed) value(pos int) word {
 	if pos < 3 {
 		return word(p.lo >> (16 + 16*pos))
@@ -148,6 +151,7 @@ func (s *sums) empty() {
 // increment a cell and none that adds nothing. It allocates nothing but what out needs to grow.
 func (d *Day) Increments(out []schema.Increment) []schema.Increment {
 	s := &d.sums
+	s.addTwins()
 	out = slices.Grow(out, len(s.keys))
 	for i := range s.keys {
 		if delta := &s.deltas[i]; !delta.IsZero() {
@@ -159,6 +163,22 @@ func (d *Day) Increments(out []schema.Increment) []schema.Increment {
 	}
 	s.empty()
 	return out
+}
+
+// addTwins adds up the cells of hours for those of days, and leaves hours what they keep themselves.
+func (s *sums) addTwins() {
+	for i := range s.keys { // the twins that are appended on the way have none
+		key := s.keys[i]
+		plan := &plans[key.cube()]
+		if plan.twin == 0 {
+			continue
+		}
+		delta := s.deltas[i]
+		s.add(key.in(plan.twin), 0, &delta, plans[plan.twin].own)
+		for more := plan.keeps &^ plan.own; more != 0; more &= more - 1 {
+			s.deltas[i][bits.TrailingZeros64(more)] = 0
+		}
+	}
 }
 
 // cellOf fills c with the cell of a key, and returns its hash.

@@ -17,12 +17,12 @@ func TestRollUp(t *testing.T) {
 	must(t, err)
 	batch := schema.Batch{Token: "roll-up"}
 	for _, fields := range [][]string{
-		{"traffic", "2026-03-29T08", "visitors=5", "visits=6", "pageviews=7"},
-		{"traffic", "2026-03-30T08", "visitors=1", "visits=1", "pageviews=1"},
+		{"traffic_daily", "2026-03-29", "visitors=5", "visits=6", "pageviews=7"},
+		{"traffic_daily", "2026-03-30", "visitors=1", "visits=1", "pageviews=1"},
 	} {
 		batch.Rows = append(batch.Rows, countedRow(t, fields))
 	}
-	other := countedRow(t, []string{"traffic", "2026-03-30T09", "visitors=10", "visits=20", "pageviews=30"})
+	other := countedRow(t, []string{"traffic_daily", "2026-03-30", "visitors=10", "visits=20", "pageviews=30"})
 	other.Cell.Site = third.ID
 	must(t, db.Write(t.Context(), schema.Batch{Token: batch.Token, Rows: append(batch.Rows, other)}))
 
@@ -58,7 +58,7 @@ func TestRollUp(t *testing.T) {
 	explained := ask(both, days)
 	explained.request += "?explain=1"
 	_, text := w.ask(t, explained)
-	if !strings.Contains(text, `"explain":{"cube":"traffic","grain":"hour","rows":3,"sql":"SELECT`) {
+	if !strings.Contains(text, `"explain":{"cube":"traffic_daily","grain":"day","rows":3,"sql":"SELECT`) {
 		t.Errorf("explained: %s", text)
 	}
 }

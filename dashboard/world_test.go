@@ -108,7 +108,7 @@ func (w *world) fill(db *clickhouse.DB, sites *clickhouse.Sites) {
 	for i, day := range []string{"2026-03-30", "2026-03-31"} {
 		d, err := schema.ParseDay(day)
 		must(t, err)
-		row := schema.Row{Cell: schema.Cell{Site: one.ID, Cube: cube(t, "traffic"), Time: d.Start(loc).Unix()}}
+		row := schema.Row{Cell: schema.Cell{Site: one.ID, Cube: cube(t, "traffic_daily"), Time: d.Start(loc).Unix()}}
 		for name, n := range map[string]int64{"visitors": 40, "visits": 50, "pageviews": 90, "bounces": 10} {
 			m := slices.IndexFunc(schema.Metrics[:], func(m schema.MetricInfo) bool { return m.Column == name })
 			row.Sums[m] = n + int64(i)

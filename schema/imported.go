@@ -108,8 +108,8 @@ type Imported struct {
 	Told    []Told `json:"told"`
 }
 
-// Told is what an import told of a cube. One cube may have several: of the counters of a page, those of the page itself and those of
-// the visits that began on it can come from tables with other dimensions.
+// Told is what an import told of a cube and, if the cube has hours, of its twin. One cube may have several: of the counters of a page,
+// those of the page itself and those of the visits that began on it can come from tables with other dimensions.
 type Told struct {
 	Cube    string   `json:"cube"`
 	Metrics []string `json:"metrics"`
@@ -123,8 +123,14 @@ type Told struct {
 // which alone the question is; nil: it is of any.
 func (im *Imported) Tells(c *Cube, m Metric, asked []Dimension, named func(Dimension) []string) bool {
 	return slices.ContainsFunc(im.Told, func(t Told) bool {
-		return t.Cube == c.Name && slices.Contains(t.Metrics, m.String()) && t.covers(c, asked, named)
+		return t.IsOf(c) && slices.Contains(t.Metrics, m.String()) && t.covers(c, asked, named)
 	})
+}
+
+// IsOf reports whether it was told of the cube.
+func (t *Told) IsOf(c *Cube) bool {
+	hours, isTwin := CubeByID(c.TwinOf)
+	return t.Cube == c.Name || isTwin && t.Cube == hours.Name
 }
 
 func (t *Told) covers(c *Cube, asked []Dimension, named func(Dimension) []string) bool {

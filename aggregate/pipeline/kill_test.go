@@ -198,7 +198,7 @@ func killVerdict(t *testing.T, sums map[schema.Cell]schema.Deltas, acked map[int
 		if _, err := fmt.Sscanf(c.Values[1], "/%d", &id); c.Cube == schema.CubePages && err == nil {
 			counted[id] += d[schema.Pageviews]
 		}
-		if c.Cube == schema.CubeTraffic {
+		if c.Cube == schema.CubeTrafficDaily {
 			visitors += d[schema.Visitors]
 			pageviews += d[schema.Pageviews]
 		}

@@ -58,7 +58,7 @@ func (s *memorySink) total(m schema.Metric) (n int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c, d := range s.sums {
-		if c.Cube == schema.CubeTraffic {
+		if c.Cube == schema.CubeTrafficDaily {
 			n += d[m]
 		}
 	}

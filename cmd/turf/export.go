@@ -75,7 +75,7 @@ var exportTables = []exportTable{
 	{
 		"imported_visitors",
 		[]string{"visitors", "pageviews", "bounces", "visits", "visit_duration"},
-		exportQuery("traffic", nil, []string{"visitors", "pageviews", "bounces", "visits", "duration"}),
+		exportQuery("traffic_daily", nil, []string{"visitors", "pageviews", "bounces", "visits", "duration"}),
 	},
 	{
 		"imported_sources",
@@ -108,7 +108,7 @@ var exportTables = []exportTable{
 	{
 		"imported_devices",
 		[]string{"device", "visitors", "visits", "visit_duration", "bounces", "pageviews"},
-		exportQuery("devices", []string{"device"}, []string{"visitors", "visits", "duration", "bounces", "pageviews"}),
+		exportQuery("devices_daily", []string{"device"}, []string{"visitors", "visits", "duration", "bounces", "pageviews"}),
 	},
 	{
 		"imported_browsers",

@@ -166,7 +166,7 @@ func (h *hammer) verdict(t *testing.T, in *installation) {
 			t.Errorf("event %d was acknowledged and is not counted", n)
 		}
 	}
-	for _, row := range in.sql("SELECT site_id, sum(visitors), sum(pageviews) FROM counts WHERE cube = 'traffic' GROUP BY site_id") {
+	for _, row := range in.sql("SELECT site_id, sum(visitors), sum(pageviews) FROM counts WHERE cube = 'traffic_daily' GROUP BY site_id") {
 		site := sites[schema.SiteID(row[0].(uint64))]
 		if got, want := row[1].(int64), int64(len(visitors[site])); got != want {
 			t.Errorf("site %d has %d visitors, want %d", site, got, want)

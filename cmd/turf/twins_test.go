@@ -85,7 +85,7 @@ func TestCubesOfDaysAreFilledOnce(t *testing.T) {
 			"begun": fails(putImport(ctx, in, importer.Record{Site: 1, SHA256: "00"})),
 			"went":  fails(writeImport(ctx, in, schema.Batch{Token: "import", Rows: []schema.Row{row}})),
 		} {
-			if err == nil || !strings.Contains(err.Error(), "is not in pages_daily, sources_daily yet") {
+			if err == nil || !strings.Contains(err.Error(), "is not in pages_daily, sources_daily, traffic_daily, devices_daily yet") {
 				t.Errorf("an import %s before the days were filled: %v", what, err)
 			}
 		}

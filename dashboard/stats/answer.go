@@ -120,7 +120,7 @@ func (e *Engine) Answer(ctx context.Context, site *schema.Site, q *Query) (*Answ
 func (e *Engine) firstDay(ctx context.Context, site schema.SiteID, today schema.Day, loc *time.Location) (schema.Day, error) {
 	w := newWriter()
 	sql := "SELECT toInt64(toUnixTimestamp(min(time))) FROM counts WHERE site_id = " + w.number("site", "UInt32", int64(site)) +
-		" AND cube = 'traffic' HAVING count() > 0"
+		" AND cube = 'traffic_daily' HAVING count() > 0"
 	rows, err := e.Runner.Select(ctx, sql, w.params)
 	if err != nil {
 		return 0, fmt.Errorf("find the first day: %w", err)

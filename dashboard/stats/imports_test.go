@@ -197,7 +197,7 @@ func asImported(im *schema.Imported, sums map[schema.Cell]schema.Deltas, start i
 		}
 		for i := range im.Told {
 			told := &im.Told[i]
-			if told.Cube != cube.Name {
+			if !told.IsOf(cube) {
 				continue
 			}
 			under, only := cell, true
@@ -235,7 +235,7 @@ func asImported(im *schema.Imported, sums map[schema.Cell]schema.Deltas, start i
 func toldWithAll(im *schema.Imported, cube *schema.Cube) bool {
 	found := false
 	for _, t := range im.Told {
-		if t.Cube == cube.Name {
+		if t.IsOf(cube) {
 			found = true
 			if len(t.Without) > 0 || len(t.Only) > 0 {
 				return false

@@ -137,7 +137,7 @@ func stored(s *memStore, loc *time.Location) map[string]*dayNumbers {
 		}
 		d := days[name]
 		switch cell.Cube {
-		case schema.CubeTraffic:
+		case schema.CubeTrafficDaily:
 			d.Pageviews += sums[schema.Pageviews]
 			d.Visitors += sums[schema.Visitors]
 			d.Visits += sums[schema.Visits]

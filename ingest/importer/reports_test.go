@@ -36,8 +36,8 @@ func TestGA4(t *testing.T) {
 		t.Errorf("summary (-want +got):\n%s", diff)
 	}
 	wantLines(t, store, cfg.Site, `
-		traffic 2026-03-01: visitors 10, visits 12, pageviews 30, events 40, bounces 5, duration 735
-		traffic 2026-03-02: visitors 4, visits 4, pageviews 5, events 5, bounces 3, duration 80
+		traffic_daily 2026-03-01: visitors 10, visits 12, pageviews 30, events 40, bounces 5, duration 735
+		traffic_daily 2026-03-02: visitors 4, visits 4, pageviews 5, events 5, bounces 3, duration 80
 		sources_daily 2026-03-01 Organic Search|Google|: visitors 6, visits 7, pageviews 18, events 18, bounces 2, duration 560
 		sources_daily 2026-03-01 Direct||: visitors 4, visits 4, pageviews 10, events 10, bounces 2, duration 175
 		sources_daily 2026-03-01 Email|newsletter|may: visitors 1, visits 1, pageviews 2, events 2, bounces 1
@@ -49,8 +49,8 @@ func TestGA4(t *testing.T) {
 		pages_daily 2026-03-01 |: bounces 1, entries 1
 		countries 2026-03-01 NL: visitors 7, visits 8, pageviews 20, events 20, bounces 3, duration 600
 		countries 2026-03-01 : visitors 1, visits 1, pageviews 1, events 1, bounces 1
-		devices 2026-03-01 Mobile|(other)|(other): visitors 4, visits 5, pageviews 10, events 10, bounces 3, duration 105
-		devices 2026-03-02 Desktop|(other)|(other): visitors 4, visits 4, pageviews 5, events 5, bounces 3, duration 80
+		devices_daily 2026-03-01 Mobile|(other)|(other): visitors 4, visits 5, pageviews 10, events 10, bounces 3, duration 105
+		devices_daily 2026-03-02 Desktop|(other)|(other): visitors 4, visits 4, pageviews 5, events 5, bounces 3, duration 80
 		browsers 2026-03-01 Safari|(other): visitors 4, visits 5, pageviews 10, events 10, bounces 3, duration 105
 		browsers 2026-03-02 Microsoft Edge|(other): visitors 4, visits 4, pageviews 5, events 5, bounces 3, duration 80
 		systems 2026-03-01 Mac|(other): visitors 6, visits 7, pageviews 20, events 20, bounces 2, duration 630
@@ -72,8 +72,8 @@ func TestMatomo(t *testing.T) {
 		t.Errorf("%+v", sum)
 	}
 	wantLines(t, store, cfg.Site, `
-		traffic 2026-03-01: visitors 5, visits 6, pageviews 14, events 14, bounces 2, duration 900
-		traffic 2026-03-03: visitors 2, visits 2, pageviews 4, events 4, bounces 1, duration 60
+		traffic_daily 2026-03-01: visitors 5, visits 6, pageviews 14, events 14, bounces 2, duration 900
+		traffic_daily 2026-03-03: visitors 2, visits 2, pageviews 4, events 4, bounces 1, duration 60
 		pages_daily 2026-03-01 example.com|/: visitors 4, visits 5, pageviews 8, events 8, bounces 1, duration 800, entries 5, exits 2
 		pages_daily 2026-03-01 example.com|/user/:id: visitors 1, visits 1, pageviews 2, events 2, bounces 1, duration 100, entries 1, exits 1
 		pages_daily 2026-03-01 (other)|(other): visits 3, pageviews 4, events 4, exits 3
@@ -87,9 +87,9 @@ func TestMatomo(t *testing.T) {
 		countries 2026-03-01 NL: visitors 4, visits 5, pageviews 12, events 12, bounces 1, duration 800
 		countries 2026-03-01 : visitors 1, visits 1, pageviews 2, events 2, bounces 1, duration 100
 		countries 2026-03-03 DE: visitors 2, visits 2, bounces 1, duration 60
-		devices 2026-03-01 Desktop|(other)|(other): visitors 3, visits 4, pageviews 10, events 10, bounces 1, duration 700
-		devices 2026-03-01 Mobile|(other)|(other): visitors 2, visits 2, pageviews 4, events 4, bounces 1, duration 200
-		devices 2026-03-03 Tablet|(other)|(other): visitors 2, visits 2, bounces 1, duration 60
+		devices_daily 2026-03-01 Desktop|(other)|(other): visitors 3, visits 4, pageviews 10, events 10, bounces 1, duration 700
+		devices_daily 2026-03-01 Mobile|(other)|(other): visitors 2, visits 2, pageviews 4, events 4, bounces 1, duration 200
+		devices_daily 2026-03-03 Tablet|(other)|(other): visitors 2, visits 2, bounces 1, duration 60
 		browsers 2026-03-01 Safari|(other): visitors 2, visits 2, pageviews 4, events 4, bounces 1, duration 200
 		browsers 2026-03-03 |(other): visitors 2, visits 2, bounces 1, duration 60
 		systems 2026-03-01 GNU/Linux|(other): visitors 3, visits 4, pageviews 10, events 10, bounces 1, duration 700`)

@@ -43,8 +43,8 @@ func TestGoatCounter(t *testing.T) {
 		t.Errorf("summary (-want +got):\n%s", diff)
 	}
 	wantLines(t, store, cfg.Site, `
-		traffic 2026-03-01: visitors 3, visits 4, pageviews 5, events 6, bounces 3, duration 360
-		traffic 2026-03-02: visitors 1, visits 1, pageviews 2, events 2, bounces 0, duration 60
+		traffic_daily 2026-03-01: visitors 3, visits 4, pageviews 5, events 6, bounces 3, duration 360
+		traffic_daily 2026-03-02: visitors 1, visits 1, pageviews 2, events 2, bounces 0, duration 60
 		pages_daily 2026-03-01 example.com|: visitors 1, visits 1, events 1
 		pages_daily 2026-03-01 example.com|/: visitors 2, visits 2, pageviews 2, events 2, bounces 1, duration 360, entries 2, exits 1
 		pages_daily 2026-03-01 example.com|/a: visitors 2, visits 3, pageviews 3, events 3, bounces 2, duration 0, entries 2, exits 3
@@ -58,9 +58,9 @@ func TestGoatCounter(t *testing.T) {
 		countries 2026-03-01 DE: visitors 1, visits 2, pageviews 2, events 2, bounces 2
 		countries 2026-03-01 NL: visitors 1, visits 1, pageviews 2, events 3, duration 360
 		countries 2026-03-01 US: visitors 1, visits 1, pageviews 1, events 1, bounces 1
-		devices 2026-03-01 |Chrome|Windows: visitors 1, visits 2, pageviews 2, events 2, bounces 2
-		devices 2026-03-01 |Firefox|GNU/Linux: visitors 1, visits 1, pageviews 2, events 3, duration 360
-		devices 2026-03-01 |Safari|iOS: visitors 1, visits 1, pageviews 1, events 1, bounces 1
+		devices_daily 2026-03-01 |Chrome|Windows: visitors 1, visits 2, pageviews 2, events 2, bounces 2
+		devices_daily 2026-03-01 |Firefox|GNU/Linux: visitors 1, visits 1, pageviews 2, events 3, duration 360
+		devices_daily 2026-03-01 |Safari|iOS: visitors 1, visits 1, pageviews 1, events 1, bounces 1
 		browsers 2026-03-02 Firefox|(other): visitors 1, visits 1, pageviews 2, events 2, duration 60
 		events 2026-03-01 signup: visitors 1, visits 1, events 1
 		event_places 2026-03-01 signup|(other): visitors 1, visits 1, events 1`)
@@ -81,8 +81,8 @@ func TestUmami(t *testing.T) {
 		t.Errorf("summary (-want +got):\n%s", diff)
 	}
 	wantLines(t, store, cfg.Site, `
-		traffic 2026-03-01: visitors 2, visits 3, pageviews 4, events 5, bounces 2, duration 150
-		traffic 2026-03-02: visitors 1, visits 1, pageviews 1, events 1, bounces 1, duration 0
+		traffic_daily 2026-03-01: visitors 2, visits 3, pageviews 4, events 5, bounces 2, duration 150
+		traffic_daily 2026-03-02: visitors 1, visits 1, pageviews 1, events 1, bounces 1, duration 0
 		pages_daily 2026-03-01 example.com|/: visitors 1, visits 1, pageviews 1, events 1, duration 150, entries 1
 		pages_daily 2026-03-01 example.com|/pricing: visitors 2, visits 3, pageviews 3, events 4, bounces 2, entries 2, exits 3
 		sources_daily 2026-03-01 Email|newsletter|: visitors 1, visits 1, pageviews 2, events 3, duration 150
@@ -90,9 +90,9 @@ func TestUmami(t *testing.T) {
 		sources_daily 2026-03-01 Direct||: visitors 1, visits 1, pageviews 1, events 1, bounces 1
 		countries 2026-03-02 US: visitors 1, visits 1, pageviews 1, events 1, bounces 1
 		places 2026-03-02 US|(other)|(other): visitors 1, visits 1, pageviews 1, events 1, bounces 1
-		devices 2026-03-01 Desktop|Microsoft Edge|Mac: visitors 1, visits 2, pageviews 2, events 2, bounces 2
-		devices 2026-03-01 Desktop|Chrome|Windows: visitors 1, visits 1, pageviews 2, events 3, duration 150
-		devices 2026-03-02 Mobile|Safari|iOS: visitors 1, visits 1, pageviews 1, events 1, bounces 1
+		devices_daily 2026-03-01 Desktop|Microsoft Edge|Mac: visitors 1, visits 2, pageviews 2, events 2, bounces 2
+		devices_daily 2026-03-01 Desktop|Chrome|Windows: visitors 1, visits 1, pageviews 2, events 3, duration 150
+		devices_daily 2026-03-02 Mobile|Safari|iOS: visitors 1, visits 1, pageviews 1, events 1, bounces 1
 		events 2026-03-01 Sign up: visitors 1, visits 1, events 1
 		event_pages 2026-03-01 Sign up|example.com|/pricing: visitors 1, visits 1, events 1`)
 }

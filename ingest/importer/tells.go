@@ -87,10 +87,6 @@ func toldOf(order []sumsTable, has func(table, column string) bool) []schema.Tol
 				continue
 			}
 			told = append(told, t)
-			if twin := cube.Twin(); twin != nil {
-				t.Cube = twin.Name
-				told = append(told, t)
-			}
 		}
 	}
 	return told
@@ -130,12 +126,13 @@ func rowsTold(known []schema.Dimension, customEvents bool) []schema.Told {
 	for i := range schema.Cubes {
 		cube := &schema.Cubes[i]
 		events := cube.HasAspect(schema.EventAspect)
-		if !cube.OfVisits() && !cube.HasAspect(schema.NextAspect) || events && !customEvents {
+		if !cube.OfVisits() && !cube.HasAspect(schema.NextAspect) || events && !customEvents || cube.TwinOf != 0 {
 			continue
 		}
+		twin := cube.Twin()
 		t := schema.Told{Cube: cube.Name}
 		for _, m := range toldMetrics {
-			if cube.Keeps(m) && (m != schema.CustomEvents || customEvents) {
+			if (cube.Keeps(m) || twin != nil && twin.Keeps(m)) && (m != schema.CustomEvents || customEvents) {
 				t.Metrics = append(t.Metrics, m.String())
 			}
 		}
@@ -258,7 +255,7 @@ func toldByBoth(a, b []schema.Told) []schema.Told {
 	both := []schema.Told{}
 	for i := range a {
 		for j := range b {
-			if a[i].Cube != b[j].Cube {
+			if hoursName(a[i].Cube) != hoursName(b[j].Cube) {
 				continue
 			}
 			t := schema.Told{Cube: a[i].Cube, Without: slices.Clone(a[i].Without), Only: a[i].Only}
@@ -281,4 +278,14 @@ func toldByBoth(a, b []schema.Told) []schema.Told {
 		}
 	}
 	return both
+}
+
+// hoursName is the name of the cube of hours whose twin the named cube is, or that name: a version before told of twins apart.
+func hoursName(name string) string {
+	for i := range schema.Cubes {
+		if hours, isTwin := schema.CubeByID(schema.Cubes[i].TwinOf); isTwin && schema.Cubes[i].Name == name {
+			return hours.Name
+		}
+	}
+	return name
 }

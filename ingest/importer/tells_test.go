@@ -306,13 +306,17 @@ func TestTellsOfAnEarlierImport(t *testing.T) {
 func TestLimitTold(t *testing.T) {
 	span := func(first, last schema.Day) []schema.DaySpan { return []schema.DaySpan{{First: first, Last: last}} }
 	told := []schema.Told{{Cube: "traffic", Metrics: []string{"visitors", "visits"}}, {Cube: "pages", Metrics: []string{"visitors"}}}
-	tells := []schema.Imported{{Source: "plausible", Days: span(1, 10), Told: told}}
+	tells := []schema.Imported{{Source: "plausible", Days: span(1, 12), Told: told}}
 	earlier := []schema.Imported{
 		{Source: "ga4", Days: span(3, 4), Told: []schema.Told{{Cube: "traffic", Metrics: []string{"visitors"}, Without: []string{"path"}}}},
 		{Source: "log", Days: span(4, 5), Told: []schema.Told{{Cube: "traffic", Metrics: []string{"visits", "visitors"}}}},
+		{Source: "umami", Days: span(11, 12), Told: []schema.Told{ // as a version wrote it that told of days apart
+			{Cube: "pages", Metrics: []string{"pageviews"}}, {Cube: "pages_daily", Metrics: []string{"visitors"}},
+		}},
 	}
 	want := []schema.Imported{
 		{Source: "plausible", Days: []schema.DaySpan{{First: 1, Last: 2}, {First: 6, Last: 10}}, Told: told},
+		{Source: "plausible", Days: span(11, 12), Told: told[1:]},
 		{Source: "plausible", Days: span(5, 5), Told: told[:1]},
 		{Source: "plausible", Days: span(3, 4), Told: []schema.Told{
 			{Cube: "traffic", Metrics: []string{"visitors"}, Without: []string{"path"}},

@@ -141,10 +141,7 @@ func isTrue(v any) bool { return v.(uint64) != 0 }
 // compareTwinQuery gives the days that are not those of the hours, and why: see TwinDifference. Rows of the same cell and hour have to be
 // one, since the largest hour is asked for.
 func compareTwinQuery(twin, hours *schema.Cube) string {
-	var names, differ []string
-	for _, d := range twin.Dimensions {
-		names = append(names, d.String())
-	}
+	var differ []string
 	for _, m := range kept(twin) {
 		if hours.Keeps(m) {
 			differ = append(differ, fmt.Sprintf("sum(sign * %s) != 0", m))
@@ -177,26 +174,32 @@ func compareTwinQuery(twin, hours *schema.Cube) string {
 				WHERE site_id = {site:UInt32} AND cube IN ('%s', '%s')
 					AND time >= toDateTime({from:Int64}, 'UTC') AND time < toDateTime({to:Int64}, 'UTC')
 			)
-			GROUP BY day, %s
+			GROUP BY %s
 			HAVING differ OR few OR many
 		)
 		GROUP BY day
 		ORDER BY day`, strings.Join(differ, " OR "), strings.Join(few, " OR "), strings.Join(many, " OR "),
-		hours.Name, hours.Name, twin.Name, strings.Join(names, ", "))
+		hours.Name, hours.Name, twin.Name, strings.Join(twinKey(twin), ", "))
+}
+
+// twinKey are the columns of a twin's cell within a site.
+func twinKey(twin *schema.Cube) []string {
+	key := []string{"day"}
+	for _, d := range twin.Dimensions {
+		key = append(key, d.String())
+	}
+	return key
 }
 
 // twinQuery gives the cells of the twin that are not the sums of the hours, and what they lack of the metrics. Both are read by one
 // statement, so that they are of one moment.
 func twinQuery(twin, hours *schema.Cube, metrics []schema.Metric) string {
-	var names, sums, differs []string
-	for _, d := range twin.Dimensions {
-		names = append(names, d.String())
-	}
+	var sums, differs []string
 	for _, m := range metrics {
 		sums = append(sums, fmt.Sprintf("sum(sign * %s)", m))
 		differs = append(differs, sums[len(sums)-1]+" != 0")
 	}
-	key := "day, " + strings.Join(names, ", ")
+	key := strings.Join(twinKey(twin), ", ")
 	return fmt.Sprintf(`SELECT %s, %s
 		FROM (
 			SELECT *, toDateTime(roundDown(toUnixTimestamp(time), {days:Array(UInt32)}), 'UTC') AS day, if(cube = '%s', 1, -1) AS sign

@@ -2,6 +2,7 @@ package clickhouse_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,6 +82,49 @@ func TestFillTwins(t *testing.T) {
 			t.Errorf("differences are left: %v, %v", differ, err)
 		}
 	})
+}
+
+// Each twin of the catalogue is filled with what its hours add up to, whatever its dimensions are.
+func TestFillEveryTwin(t *testing.T) {
+	overBoth(t, func(t *testing.T, config clickhouse.Config) { fillEveryTwin(t, open(t, config)) })
+}
+
+func fillEveryTwin(t *testing.T, db *clickhouse.DB) {
+	t.Helper()
+	site := &schema.Site{ID: 1, Domain: "one.example", Timezone: "UTC"}
+	batch := schema.Batch{Token: "hours"}
+	var names []string
+	for i := range schema.Cubes {
+		twin := &schema.Cubes[i]
+		if twin.TwinOf == 0 {
+			continue
+		}
+		names = append(names, twin.Name)
+		for hour := range 3 {
+			at := time.Date(2026, 3, 1, hour, 0, 0, 0, time.UTC)
+			values := []string{"a", "b", "c"}[:len(twin.Dimensions)]
+			r := row(site.ID, twin.TwinOf, at, [3]int64{2, 4, 6}, values...)
+			r.Sums[schema.VisitorsHour], r.Sums[schema.VisitsHour] = 2, 4
+			batch.Rows = append(batch.Rows, r)
+		}
+	}
+	write(t, db, batch)
+	if changed, err := db.FillTwins(t.Context(), site, names); err != nil || !changed {
+		t.Fatalf("filled: %v, %v", changed, err)
+	}
+	got := query(t, db, "SELECT cube, sum(visitors), sum(visits), sum(pageviews), uniqExact(time) FROM counts "+
+		"WHERE cube IN ('"+strings.Join(names, "', '")+"') GROUP BY 1", nil)
+	if len(got) != len(names) {
+		t.Errorf("of %v there are %v", names, got)
+	}
+	for _, r := range got {
+		if fmt.Sprint(r[1:]) != "[6 12 18 1]" {
+			t.Errorf("%v", r)
+		}
+	}
+	if differ, err := db.TwinDifferences(t.Context(), site, noon, schema.DayOf(noon, time.UTC)); err != nil || len(differ) > 0 {
+		t.Errorf("they differ: %v, %v", differ, err)
+	}
 }
 
 // daily is the visitors by start of the day and path.

@@ -164,12 +164,12 @@ ALTER TABLE counts_local ON CLUSTER `main`
 ALTER TABLE counts_local ON CLUSTER `main`
     ADD COLUMN IF NOT EXISTS engaged_seconds Int64 DEFAULT toInt64(round(before_engaged_ms / 1000)),
     ADD COLUMN IF NOT EXISTS unscrolled_visits Int64 DEFAULT engaged_visits - before_scroll_visits,
-    ADD COLUMN IF NOT EXISTS custom_events Int64 DEFAULT if(cube IN ('traffic', 'pages', 'sources', 'referrers', 'campaigns', 'countries', 'regions', 'places', 'devices', 'browsers', 'systems', 'page_sources', 'page_places', 'page_devices', 'source_places', 'source_devices', 'place_devices', 'segments', 'segment_pages', 'segment_sources', 'segment_places', 'segment_devices', 'pages_daily', 'languages', 'screens', 'sources_daily'), events - pageviews, 0);
+    ADD COLUMN IF NOT EXISTS custom_events Int64 DEFAULT if(cube IN ('traffic', 'pages', 'sources', 'referrers', 'campaigns', 'countries', 'regions', 'places', 'devices', 'browsers', 'systems', 'page_sources', 'page_places', 'page_devices', 'source_places', 'source_devices', 'place_devices', 'segments', 'segment_pages', 'segment_sources', 'segment_places', 'segment_devices', 'pages_daily', 'languages', 'screens', 'sources_daily', 'traffic_daily', 'devices_daily'), events - pageviews, 0);
 
 -- 4 metrics
 ALTER TABLE counts_local ON CLUSTER `main`
     UPDATE engaged_seconds = engaged_seconds, unscrolled_visits = unscrolled_visits, custom_events = custom_events,
-        events = if(cube IN ('traffic', 'pages', 'sources', 'referrers', 'campaigns', 'countries', 'regions', 'places', 'devices', 'browsers', 'systems', 'page_sources', 'page_places', 'page_devices', 'source_places', 'source_devices', 'place_devices', 'segments', 'segment_pages', 'segment_sources', 'segment_places', 'segment_devices', 'pages_daily', 'languages', 'screens', 'sources_daily'), 0, events)
+        events = if(cube IN ('traffic', 'pages', 'sources', 'referrers', 'campaigns', 'countries', 'regions', 'places', 'devices', 'browsers', 'systems', 'page_sources', 'page_places', 'page_devices', 'source_places', 'source_devices', 'place_devices', 'segments', 'segment_pages', 'segment_sources', 'segment_places', 'segment_devices', 'pages_daily', 'languages', 'screens', 'sources_daily', 'traffic_daily', 'devices_daily'), 0, events)
     WHERE true;
 
 -- 4 metrics
