@@ -101,5 +101,5 @@ func TestImportedDays(t *testing.T) {
 	tb.until(`document.querySelector('.overview .missing').innerText ===
 		'Conversion rate, Revenue: not known of the imported days 2023-01-01 to 2023-01-20.'`)
 	tb.until(`document.querySelectorAll('.chart tbody td').length === 31 &&
-		[...document.querySelectorAll('.chart tbody td')].every((td) => td.innerText === '–')`)
+		[...document.querySelectorAll('.chart tbody td')].every((td) => td.innerText === 'not known')`)
 }

@@ -59,6 +59,7 @@ export interface Answer {
   missing?: string; // what of the days is not known, in the server's words
   partial: boolean; // some days are in none of the numbers
   unknown: boolean; // all are
+  gaps: Partial<Record<Metric, DayPair[]>>; // the days that each metric is not known of
 }
 
 /** What there is to know of a metric's numbers: see meta.metric_warnings of the server's package stats. */
@@ -81,7 +82,7 @@ interface Money {
 }
 
 /** First and last day. */
-type DayPair = [Day, Day];
+export type DayPair = [Day, Day];
 
 /** Called when the server says that nobody is signed in (any more). */
 let onSignedOut: () => void = () => {};
@@ -181,8 +182,15 @@ export async function ask(q: Question, signal?: AbortSignal): Promise<Answer> {
   const missing = meta.imports_warning ?? unknownText(Object.entries(meta.unknown_days ?? {}) as [Asked, DayPair[]][]);
   const left = meta.left_out_days;
   const { range } = q;
+  const gaps: Answer["gaps"] = {};
+  for (const m of q.metrics) {
+    const days = meta.unknown_days?.[m] ?? [];
+    // Of a rate of the visitors of the whole span no bucket is known, if one day is not.
+    const all = m === "group_conversion_rate" && days.length > 0 && range !== "all";
+    gaps[shownAs(m)] = all ? [[range.from, range.to]] : [...(left ?? []), ...days];
+  }
   const unknown = range !== "all" && (left ?? []).some(([first, last]) => first <= range.from && last >= range.to);
-  return { rows, warnings, partial: left !== undefined, unknown, ...(missing === undefined ? {} : { missing }) };
+  return { rows, warnings, partial: left !== undefined, unknown, gaps, ...(missing === undefined ? {} : { missing }) };
 }
 
 /** The metric under whose name the page shows it. */

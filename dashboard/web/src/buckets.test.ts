@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { fill } from "./buckets";
+import { alone, type Bucket, fill, touches } from "./buckets";
 
 const noon = new Date("2026-11-24T12:20:00Z");
 
@@ -51,4 +51,27 @@ test("hours of several days, in a zone whose clock goes back between them", () =
   const got = fill([], { from: "2026-10-24", to: "2026-10-26" }, "hour", "Europe/Amsterdam", [0], noon);
   assert.equal(got.length, 72); // the 25th hour of that day comes with the second row of its label
   assert.equal(got[24]!.label, "2026-10-25 00:00:00");
+});
+
+test("values between gaps are alone", () => {
+  const table: [(number | null)[], number[]][] = [
+    [[], []], [[null], []], [[0], [0]], [[1, 2], []], [[1, null, 2], [0, 2]], [[1, 2, null, 0, null, 3, 4], [3]], [[null, 5], [1]],
+  ];
+  for (const [values, want] of table) assert.deepEqual(alone(values), want);
+});
+
+test("the days of a bucket", () => {
+  const table: [Partial<Bucket>, Parameters<typeof touches>[1], [string, string], boolean][] = [
+    [{ label: "2026-03-02 23:00:00" }, "hour", ["2026-03-02", "2026-03-02"], true],
+    [{ label: "2026-03-02 23:00:00" }, "hour", ["2026-03-03", "2026-03-09"], false],
+    [{ label: "2026-03-02" }, "day", ["2026-02-01", "2026-03-02"], true],
+    [{ label: "2026-03-02" }, "day", ["2026-02-01", "2026-03-01"], false],
+    [{ label: "2026-03-02", until: "2026-03-08" }, "week", ["2026-03-08", "2026-03-09"], true],
+    [{ label: "2026-03-02", until: "2026-03-04" }, "week", ["2026-03-05", "2026-03-09"], false],
+    [{ label: "2026-02-01" }, "month", ["2026-02-28", "2026-02-28"], true],
+    [{ label: "2026-02-01" }, "month", ["2026-03-01", "2026-03-01"], false],
+  ];
+  for (const [b, interval, days, want] of table) {
+    assert.equal(touches(b as Bucket, interval, [["2020-01-01", "2020-01-02"], days]), want, JSON.stringify([b, days]));
+  }
 });

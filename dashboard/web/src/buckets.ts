@@ -8,6 +8,7 @@ export interface Bucket {
   values: (number | null)[]; // one a metric; null: nothing to show
   until?: Day; // of a week: the last of its days that is in the span
   state: "past" | "running" | "future";
+  unknown?: boolean; // a value that is null is not known; otherwise there was nothing to tell it of
 }
 
 export interface Row {
@@ -64,6 +65,19 @@ export function fill(
     }
   }
   return buckets;
+}
+
+/** Reports whether one of the days of a bucket is in the spans, which are first and last days. */
+export function touches({ label, until }: Bucket, interval: Interval, spans: [Day, Day][]): boolean {
+  const first = label.slice(0, 10);
+  const last = interval === "month" ? addDays(addMonths(first, 1), -1) : until ?? first;
+  return spans.some(([from, to]) => from <= last && to >= first);
+}
+
+/** The places of the values between two gaps: no line goes through them. */
+export function alone(values: ArrayLike<number | null | undefined>): number[] {
+  const is = (i: number): boolean => typeof values[i] === "number";
+  return Array.from(values, (_, i) => i).filter((i) => is(i) && !is(i - 1) && !is(i + 1));
 }
 
 function lastOfWeek(first: Day, end: Day): Day {

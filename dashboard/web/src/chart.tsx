@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
-import type { Bucket } from "./buckets";
+import { alone, type Bucket } from "./buckets";
 import * as fmt from "./format";
 import { type Metric, type MetricInfo, metrics } from "./metrics";
 import type { Interval } from "./period";
@@ -65,7 +65,7 @@ export function Chart({ metric, currency, interval, now, before, loading }: Prop
         <thead><tr><th scope="col">Time</th><th scope="col">{info.title}</th></tr></thead>
         <tbody>
           {now.filter((b) => b.state !== "future").map((b, i) => (
-            <tr key={i}><th scope="row">{fmt.bucket(b, interval)}</th><td>{fmt.value(info, b.values[0], currency)}</td></tr>
+            <tr key={i}><th scope="row">{fmt.bucket(b, interval)}</th><td>{reading(info, b, currency)}</td></tr>
           ))}
         </tbody>
       </table>
@@ -87,12 +87,19 @@ function Tip({ info, currency, interval, left, flip, now, before }: {
     <div class={`chart-tip ${flip ? "before-cursor" : ""}`} style={{ left: `${left}px` }}>
       <p class="tip-label">{fmt.bucket(now, interval)}{now.state === "running" ? ", so far" : ""}</p>
       <p class="tip-now">
-        {fmt.value(info, now.values[0], currency)}
+        {reading(info, now, currency)}
         {change !== undefined && <span class="tip-change"> {change > 0 ? "+" : ""}{change}%</span>}
       </p>
-      {before && <p class="tip-before">{fmt.value(info, before.values[0], currency)} · {fmt.bucket(before, interval)}</p>}
+      {before && <p class="tip-before">{reading(info, before, currency)} · {fmt.bucket(before, interval)}</p>}
     </div>
   );
+}
+
+/** The value of a bucket in words, or why it has none: of what is to come there is nothing to say. */
+function reading(info: MetricInfo, b: Bucket, currency: string | undefined): string {
+  const value = b.values[0] ?? null;
+  if (value !== null || b.state === "future") return fmt.value(info, value, currency);
+  return b.unknown ? "not known" : "nothing counted";
 }
 
 /** x, the period before, what is past, and dashed what is still running. */
@@ -120,13 +127,13 @@ function options(
   const color = (name: string): string => style.getPropertyValue(name).trim();
   const font = `12px ${style.fontFamily}`;
   const axis = { stroke: color("--ink-2"), font, ticks: { show: false } };
-  const point = { show: now.length <= 31, size: 5, fill: color("--card"), width: 1.5 };
-  const alone = now.filter((b) => b.state === "past").length <= 1;
+  // A bucket without a value is a gap in the line; what stands between two gaps is a dot at least.
+  const dots = (u: uPlot, series: number, show: boolean): number[] | null => (show ? null : alone(u.data[series]!));
+  const point = { show: now.length <= 31, size: 5, fill: color("--card"), width: 1.5, filter: dots };
   const incrs = steps[info.kind];
   const days = interval === "hour" && now.length > 25; // hours of more than one day
   const tick = (label: string): string =>
     days && label.slice(11, 13) === "00" ? fmt.tick(label.slice(0, 10), "day") : fmt.tick(label, interval);
-  const spanGaps = info.kind !== "count"; // a rate of nothing is none; a count that is missing is not known
   return {
     ...size(element),
     legend: { show: false },
@@ -149,10 +156,10 @@ function options(
     ],
     series: [
       {},
-      { stroke: color("--before"), width: 1.5, points: { show: false }, spanGaps },
+      { stroke: color("--before"), width: 1.5, points: { ...point, show: false, stroke: color("--before") } },
       {
-        stroke: color("--turf"), width: 2.25, spanGaps, fill: (u) => fade(u, color("--turf-fade"), color("--turf-gone")),
-        points: { ...point, show: point.show || alone, stroke: color("--turf") },
+        stroke: color("--turf"), width: 2.25, fill: (u) => fade(u, color("--turf-fade"), color("--turf-gone")),
+        points: { ...point, stroke: color("--turf") },
       },
       {
         stroke: color("--turf"), width: 2.25, dash: [4, 5], points: { ...point, stroke: color("--turf") },

@@ -1,7 +1,7 @@
 // The top numbers and the chart below them.
 
 import { APIError, ask, type Answer, type Site, type Warning } from "./api";
-import { type Bucket, fill } from "./buckets";
+import { type Bucket, fill, touches } from "./buckets";
 import { type Combination, hasHours } from "./combine";
 import { Chart } from "./chart";
 import { today as todayIn } from "./day";
@@ -49,6 +49,7 @@ interface Series {
   interval: Interval; // of the buckets; that of the view may be another one until its answer is there
   metrics: Metric[];
   buckets: Bucket[];
+  gaps: Answer["gaps"];
   missing?: string | undefined; // see Answer
 }
 
@@ -60,7 +61,7 @@ async function series(
     (m) => ask({ site: site.site, metrics: m.map(inSeries), range: span, filters, dimensions: [`time:${interval}`] }, signal));
   const rows = answer.rows.map((r) => ({ label: r.dimensions[0]!, values: r.values }));
   const buckets = fill(rows, span, interval, site.timezone, got.map(emptyValue), new Date());
-  return { interval, metrics: got, buckets, missing: answer.missing };
+  return { interval, metrics: got, buckets, gaps: answer.gaps, missing: answer.missing };
 }
 
 /** A metric's name in a question for buckets. */
@@ -158,7 +159,8 @@ export function Overview({ site, view, span, before, live, tick, top, combinatio
 /** One metric of a series. */
 function column(s: Series | undefined, metric: Metric): Bucket[] {
   const i = s?.metrics.indexOf(metric) ?? -1;
-  return (s?.buckets ?? []).map((b) => ({ ...b, values: [b.values[i] ?? null] }));
+  const gaps = s?.gaps[metric] ?? [];
+  return (s?.buckets ?? []).map((b) => ({ ...b, values: [b.values[i] ?? null], unknown: touches(b, s!.interval, gaps) }));
 }
 
 interface NumberProps {

@@ -70,10 +70,10 @@ function Spark({ values }: { values: (number | null)[] }) {
   const x = (point: string): string => point.split(",")[0]!;
   return (
     <svg class="spark" viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" aria-hidden="true">
-      {top > 0 && lines.filter((points) => points.length > 1).map((points) => (
+      {top > 0 && lines.map((points) => (
         <g key={points[0]}>
           <path class="spark-area" d={`M${x(points[0]!)},${height} L${points.join(" L")} L${x(points.at(-1)!)},${height} Z`} />
-          <path class="spark-line" d={`M${points.join(" L")}`} />
+          <path class={`spark-line ${points.length > 1 ? "" : "spark-dot"}`} d={`M${points[0]} L${points.join(" L")}`} />
         </g>
       ))}
     </svg>
