@@ -3,6 +3,7 @@
 import type { Combination } from "./combine";
 import type { Day } from "./day";
 import { type Filter, toWire, type WireFilter } from "./filters";
+import { days as inWords, inDates } from "./format";
 import { type Metric, metrics } from "./metrics";
 import type { Span } from "./period";
 
@@ -56,7 +57,7 @@ export interface Question {
 export interface Answer {
   rows: { dimensions: string[]; values: (number | null)[]; currency?: string }[]; // the currency is that of values that are money
   warnings: Partial<Record<Metric, Warning>>;
-  missing?: string; // what of the days is not known, in the server's words
+  missing?: string; // what of the days is not known
   partial: boolean; // some days are in none of the numbers
   unknown: boolean; // all are
   gaps: Partial<Record<Metric, DayPair[]>>; // the days that each metric is not known of
@@ -111,7 +112,7 @@ export async function call(path: string, init: RequestInit = {}): Promise<unknow
   if (response.status === 401 && path !== "/api/login") onSignedOut();
   const problem = (body ?? {}) as { error?: unknown; detail?: unknown; title?: unknown };
   const said = problem.error ?? (problem.detail || problem.title);
-  throw new APIError(response.status, typeof said === "string" ? said : `The server answered ${response.status}.`);
+  throw new APIError(response.status, typeof said === "string" ? inDates(said) : `The server answered ${response.status}.`);
 }
 
 /** Sends JSON. */
@@ -179,7 +180,7 @@ export async function ask(q: Question, signal?: AbortSignal): Promise<Answer> {
     const values = r.metrics.map((v) => (isMoney(v) ? v.value : v));
     return { dimensions: r.dimensions.map(String), values, ...(money && { currency: money.currency }) };
   });
-  const missing = meta.imports_warning ?? unknownText(Object.entries(meta.unknown_days ?? {}) as [Asked, DayPair[]][]);
+  const missing = meta.imports_warning ? inDates(meta.imports_warning) : unknownText(Object.entries(meta.unknown_days ?? {}) as [Asked, DayPair[]][]);
   const left = meta.left_out_days;
   const { range } = q;
   const gaps: Answer["gaps"] = {};
@@ -198,7 +199,7 @@ function shownAs(m: Asked): Metric {
   return m === "group_conversion_rate" ? "conversion_rate" : m;
 }
 
-/** "Bounce rate: not known of the imported days 2026-01-01 to 2026-01-31." */
+/** "Bounce rate: not known of the imported days 1–31 Jan 2026." */
 function unknownText(unknown: [Asked, DayPair[]][]): string | undefined {
   if (unknown.length === 0) return undefined;
   const titles = new Map<string, string>(); // by what is to be said of the days
@@ -210,12 +211,10 @@ function unknownText(unknown: [Asked, DayPair[]][]): string | undefined {
   return [...titles].map(([text, title]) => `${title}: ${text}`).join(" ");
 }
 
-/** Names days that were imported: "without the imported days 2026-01-01 to 2026-01-31." */
+/** Names days that were imported: "without the imported days 1–31 Jan 2026." */
 export function importedText(how: string, days: DayPair[]): string {
-  const first = days[0]![0];
-  const last = days.at(-1)![1];
-  const what = first === last ? `the imported day ${first}` : `the imported days ${days.length > 1 ? "from " : ""}${first} to ${last}`;
-  return `${how} ${what}.`;
+  const one = days.length === 1 && days[0]![0] === days[0]![1];
+  return `${how} the imported ${one ? "day" : "days"} ${inWords(days)}.`;
 }
 
 function isMoney(v: number | Money | null): v is Money {

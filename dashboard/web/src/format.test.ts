@@ -108,3 +108,35 @@ test("money and large numbers where there is much room, and where there is littl
   assert.equal(fmt.topValue(visitors, 12_345_678).toUpperCase(), "12.35M");
   assert.equal(fmt.difference(metrics.conversion_rate, 1.94, 1.36), 0.6);
 });
+
+test("days in words", () => {
+  const table: [[string, string][], string][] = [
+    [[["2026-01-01", "2026-01-20"]], "1–20 Jan 2026"],
+    [[["2026-03-02", "2026-03-02"]], "2 Mar 2026"],
+    [[["2025-12-30", "2026-01-02"], ["2026-03-02", "2026-03-02"]], "30 Dec 2025–2 Jan 2026 and 2 Mar 2026"],
+    [
+      [["2026-01-01", "2026-01-01"], ["2026-01-03", "2026-01-03"], ["2026-01-05", "2026-01-05"], ["2026-01-07", "2026-01-08"],
+        ["2026-01-10", "2026-01-10"]],
+      "1 Jan 2026, 3 Jan 2026, 5 Jan 2026 and 3 more days",
+    ],
+  ];
+  for (const [spans, want] of table) assert.equal(plain(fmt.days(spans)), want);
+});
+
+test("sentences of the server with the page's dates", () => {
+  const table: [string, string][] = [
+    ["Without 2026-03-01 to 2026-03-02, imported from A.", "Without 1–2 Mar 2026, imported from A."],
+    ["2026-03-01, 2026-03-04 and 5 more days were imported", "1 Mar 2026, 4 Mar 2026 and 5 more days were imported"],
+    ["Not known of 2026-03-01.", "Not known of 1 Mar 2026."],
+    ["(2026-03-01 to 2026-03-02)", "(1–2 Mar 2026)"],
+    ["2026-02-30 is no day", "2026-02-30 is no day"],
+    ["2026-03-02 to 2026-03-01: ends before it begins", "2026-03-02 to 2026-03-01: ends before it begins"],
+    ['"2026-03-01" and /2026-03-01 and 2026-03-01/a and 2026-03-01T10:00:00Z', '"2026-03-01" and /2026-03-01 and 2026-03-01/a and 2026-03-01T10:00:00Z'],
+  ];
+  for (const [said, want] of table) assert.equal(plain(fmt.inDates(said)), want);
+});
+
+/** Intl's dashes stand between spaces of several kinds in some versions. */
+function plain(text: string): string {
+  return text.replace(/\s*–\s*/g, "–");
+}

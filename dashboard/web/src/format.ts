@@ -1,6 +1,6 @@
 // How numbers, dates and names are written. The page is in English; numbers and dates follow the reader's kind of English.
 
-import type { Day } from "./day";
+import { type Day, daysBetween, isDay } from "./day";
 import type { MetricInfo } from "./metrics";
 import type { Interval, Span } from "./period";
 
@@ -147,6 +147,31 @@ export function span(s: Span, today: Day = ""): string {
 }
 
 export const date = dayMonthYear;
+
+/** The first and the last of some days: "1–20 Jan 2026", or the date of one. */
+function firstToLast(first: Day, last: Day): string {
+  return first === last ? date(first) : rangeFormat.formatRange(new Date(`${first}T00:00:00Z`), new Date(`${last}T00:00:00Z`));
+}
+
+const mostSpans = 3;
+
+/** Days in words: "1–20 Jan 2026, 2 Feb 2026 and 12 more days", the first few of many. Each span is its first and last day. */
+export function days(spans: [Day, Day][]): string {
+  const words = spans.slice(0, mostSpans).map(([first, last]) => firstToLast(first, last));
+  const more = spans.slice(mostSpans).reduce((n, [first, last]) => n + daysBetween(first, last), 0);
+  if (more > 0) words.push(`${more} more ${more === 1 ? "day" : "days"}`);
+  const end = words.pop() ?? "";
+  return words.length > 0 ? `${words.join(", ")} and ${end}` : end;
+}
+
+// A word of a sentence: not a part of a path, of a value in quotes, or of an instant. At most 3 marks may follow.
+const wireDays = /(^|[\s(])(\d{4}-\d\d-\d\d)(?: to (\d{4}-\d\d-\d\d))?(?=[.,;:)]{0,3}(?:\s|$))/g;
+
+/** A sentence of the server with its days as they stand elsewhere on the page. */
+export function inDates(sentence: string): string {
+  return sentence.replace(wireDays, (all, before: string, first: Day, last: Day = first) =>
+    isDay(first) && isDay(last) && first <= last ? before + firstToLast(first, last) : all);
+}
 
 const hourMinute = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
 
