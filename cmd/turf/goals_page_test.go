@@ -35,7 +35,17 @@ func TestGoalsInTheBrowser(t *testing.T) {
 	board.Until(`document.querySelector('[data-entry="Purchase"]').innerText.includes('from the first event on')`)
 	typeKeys(board, "[data-kind=goals] [name=currency]", "EU")
 	typeKeys(board, "[data-kind=goals] [name=what]", "Refund\r")
-	board.Until(`document.querySelector('[data-kind=goals] .error[role=status]').textContent.includes('currency')`)
+	// What is wrong is said at its field, which has the focus, without its place in a list that nobody sees.
+	board.Until(`document.activeElement.matches('[data-kind=goals] [name=currency][aria-invalid=true]') &&
+		document.activeElement.parentElement.querySelector('.error').textContent.startsWith('"EU" is no currency: ')`)
+	board.Until(`!/goals\[/.test(document.body.innerText) && document.querySelectorAll('.goals [aria-invalid=true]').length === 1`)
+	audit(board, "a wrong currency")
+	typeKeys(board, "[data-kind=goals] [name=currency]", "R")
+	typeKeys(board, "[data-kind=goals] [name=name]", "Purchase\r")
+	board.Until(`document.activeElement.matches('[data-kind=goals] [name=name][aria-invalid=true]') &&
+		!document.querySelector('[name=currency][aria-invalid=true]')`)
+	typeKeys(board, "[data-kind=goals] [name=name]", " again\r")
+	board.Until(`document.querySelector('[data-entry="Purchase again"]') && !document.querySelector('.goals [aria-invalid=true]')`)
 
 	typeKeys(board, "[data-kind=funnels] .match:nth-of-type(1) input", "/pricing")
 	typeKeys(board, "[data-kind=funnels] .match:nth-of-type(2) input", "Purchase")
@@ -68,7 +78,7 @@ func TestGoalsInTheBrowser(t *testing.T) {
 
 	board.Visit(server.url + "/shop.test?tab=goals")
 	board.Until(`document.querySelector('[data-kind=segments] .hint a')`)
-	for _, name := range []string{"Buy", "At a desk", "Filled a cart"} {
+	for _, name := range []string{"Buy", "At a desk", "Filled a cart", "Purchase again"} {
 		board.Run(`document.querySelector('[aria-label="Remove ` + name + `"]').click()`)
 		board.Until(`!document.querySelector('[data-entry="` + name + `"]')`)
 	}

@@ -9,15 +9,17 @@ const copiedMs = 2000;
 interface FieldProps {
   label: string;
   hint?: string;
+  wrong?: string | undefined; // what was not taken; the field has aria-invalid then
   children: ComponentChildren; // one field
 }
 
 /** A field with its name above, and what it means below. */
-export function Field({ label, hint, children }: FieldProps) {
+export function Field({ label, hint, wrong, children }: FieldProps) {
   return (
     <label class="field">
       <span class="field-name">{label}</span>
       {children}
+      {wrong && <span class="error">{wrong}</span>}
       {hint && <span class="hint">{hint}</span>}
     </label>
   );

@@ -1,7 +1,7 @@
 // What is counted because the site's owner asked for it: goals, funnels and segments are declared and taken back here.
 
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Site } from "../api";
 import { Field, Pending, Said, useSending } from "../consent/forms";
 import { when } from "../consent/text";
@@ -15,7 +15,7 @@ import type { Match } from "../people/wire";
 import { spanOf } from "../period";
 import { format, type View } from "../url";
 import * as api from "./api";
-import { segmentWords } from "./words";
+import { segmentWords, wrongIn } from "./words";
 
 interface Props {
   site: Site;
@@ -92,11 +92,27 @@ function Card({ site, kind, title, entries, none, onDone, children }: CardProps 
   );
 }
 
-function NameField({ name, required, onChange }: { name: string; required?: boolean; onChange: (name: string) => void }) {
+/**
+ * Sends a declaration, and says what is wrong with it at the field where it is, which is focused. `at` is what to say at a field of that
+ * name; `said` is what no field shows.
+ */
+function useDeclaring(send: () => Promise<void>, done: () => string) {
+  const { busy, submit, said } = useSending(send, done);
+  const form = useRef<HTMLFormElement>(null);
+  const wrong = said?.failed ? wrongIn(said.text) : undefined;
+  const field = wrong && form.current?.elements.namedItem(wrong.field) ? wrong.field : "";
+  useEffect(() => form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus(), [said]);
+  const at = (name: string) => (wrong && field === name ? wrong.reason : undefined);
+  return { busy, form, submit, at, said: wrong ? { text: field ? "" : wrong.reason, failed: true } : said };
+}
+
+function NameField({ name, required, wrong, onChange }: {
+  name: string; required?: boolean; wrong: string | undefined; onChange: (name: string) => void;
+}) {
   return (
-    <Field label={required ? "Name" : "Name, if another"}>
+    <Field label={required ? "Name" : "Name, if another"} wrong={wrong}>
       <input
-        name="name" type="text" autocomplete="off" maxLength={120} required={required} value={name}
+        name="name" type="text" autocomplete="off" maxLength={120} required={required} value={name} aria-invalid={wrong !== undefined}
         onInput={(e) => onChange(e.currentTarget.value)}
       />
     </Field>
@@ -117,7 +133,7 @@ function Goals({ goals, suggestions, site, onDone }: CardProps & { goals: api.Go
   const [scroll, setScroll] = useState(50);
   const [currency, setCurrency] = useState("");
   const entries = goals.map((g) => ({ id: g.id, name: g.display_name, what: goalWords(g), since: g.counted_since }));
-  const { busy, submit, said } = useSending(
+  const { busy, form, submit, at, said } = useDeclaring(
     () =>
       api.declare(site, "goals", {
         ...(kind === "event"
@@ -138,36 +154,44 @@ function Goals({ goals, suggestions, site, onDone }: CardProps & { goals: api.Go
       site={site} kind="goals" title="Goals" entries={entries} onDone={onDone}
       none="What should visitors do? Nothing is a goal yet."
     >
-      <form class="declare" onSubmit={submit}>
+      <form class="declare" ref={form} onSubmit={submit}>
         <div class="fields">
           <Field label="A goal is">
             <select name="kind" value={kind} onChange={(e) => setKind(e.currentTarget.value as keyof typeof goalKinds)}>
               {Object.entries(goalKinds).map(([id, text]) => <option key={id} value={id}>{text}</option>)}
             </select>
           </Field>
-          <Field label={kind === "event" ? "Event" : "Page"} hint={kind === "event" ? "" : "A * stands for any characters: /blog/*"}>
+          <Field
+            label={kind === "event" ? "Event" : "Page"} wrong={at("what")}
+            hint={kind === "event" ? "" : "A * stands for any characters: /blog/*"}
+          >
             <input
               name="what" type="text" autocomplete="off" required maxLength={512} list="goal-offered" value={what}
+              aria-invalid={at("what") !== undefined}
               placeholder={kind === "event" ? "Signup" : "/thanks"} onInput={(e) => setWhat(e.currentTarget.value)}
             />
           </Field>
           {kind === "scroll" && (
-            <Field label="Seen, in percent">
+            <Field label="Seen, in percent" wrong={at("scroll")}>
               <input
-                name="scroll" type="number" min={1} max={100} required value={scroll}
+                name="scroll" type="number" min={1} max={100} required value={scroll} aria-invalid={at("scroll") !== undefined}
                 onInput={(e) => !Number.isNaN(e.currentTarget.valueAsNumber) && setScroll(e.currentTarget.valueAsNumber)}
               />
             </Field>
           )}
           {kind === "event" && (
-            <Field label="Currency of its amounts" hint="Where the event carries any, they are added up. Nothing is converted.">
+            <Field
+              label="Currency of its amounts" wrong={at("currency")}
+              hint="Where the event carries any, they are added up. Nothing is converted."
+            >
               <input
                 name="currency" type="text" autocomplete="off" maxLength={3} placeholder="EUR" value={currency}
+                aria-invalid={at("currency") !== undefined}
                 onInput={(e) => setCurrency(e.currentTarget.value)}
               />
             </Field>
           )}
-          <NameField name={name} onChange={setName} />
+          <NameField name={name} wrong={at("name")} onChange={setName} />
         </div>
         <datalist id="goal-offered">{offered.map((o) => <option key={o} value={o} />)}</datalist>
         <div class="actions"><button type="submit" class="primary" disabled={busy}>Add the goal</button></div>
@@ -195,7 +219,7 @@ function Funnels({ funnels, suggestions, site, onDone }: CardProps & { funnels: 
     id: f.id, name: f.name, since: f.counted_since,
     what: f.steps.map(stepWords).join(" → ") + (f.window_sec > 0 ? ` within ${fmt.duration(f.window_sec)}` : ""),
   }));
-  const { busy, submit, said } = useSending(
+  const { busy, form, submit, at, said } = useDeclaring(
     () => api.declare(site, "funnels", { name: name.trim(), steps: values, window_sec: windowSec }),
     () => {
       setName("");
@@ -210,7 +234,7 @@ function Funnels({ funnels, suggestions, site, onDone }: CardProps & { funnels: 
       site={site} kind="funnels" title="Funnels" entries={entries} onDone={onDone}
       none="Which way should visitors go? There is no funnel yet."
     >
-      <form class="declare" onSubmit={submit}>
+      <form class="declare" ref={form} onSubmit={submit}>
         <MatchList
           label="Step" values={values} min={steps.least} max={steps.most} suggestions={suggestions} plain onChange={setValues}
         />
@@ -220,7 +244,7 @@ function Funnels({ funnels, suggestions, site, onDone }: CardProps & { funnels: 
               {windows.map(([sec, text]) => <option key={sec} value={sec}>{text}</option>)}
             </select>
           </Field>
-          <NameField name={name} required onChange={setName} />
+          <NameField name={name} required wrong={at("name")} onChange={setName} />
         </div>
         <div class="actions"><button type="submit" class="primary" disabled={busy}>Add the funnel</button></div>
         <Said said={said} />
@@ -233,7 +257,7 @@ function Segments({ segments, view, site, onDone }: CardProps & { segments: api.
   const [name, setName] = useState("");
   const filters = toWire(view.filters);
   const entries = segments.map((s) => ({ id: s.id, name: s.name, what: segmentWords(s.filters), since: s.counted_since }));
-  const { busy, submit, said } = useSending(
+  const { busy, form, submit, at, said } = useDeclaring(
     () => api.declare(site, "segments", { name: name.trim(), filters }),
     () => {
       setName("");
@@ -255,9 +279,9 @@ function Segments({ segments, view, site, onDone }: CardProps & { segments: api.
           </p>
         )
         : (
-          <form class="declare" onSubmit={submit}>
+          <form class="declare" ref={form} onSubmit={submit}>
             <p>The filters that are on: <strong>{segmentWords(filters)}</strong></p>
-            <div class="fields"><NameField name={name} required onChange={setName} /></div>
+            <div class="fields"><NameField name={name} required wrong={at("name")} onChange={setName} /></div>
             <div class="actions"><button type="submit" class="primary" disabled={busy}>Add the segment</button></div>
             <Said said={said} />
           </form>
