@@ -3,12 +3,15 @@ package web
 import (
 	"encoding/json"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+	"github.com/google/go-cmp/cmp"
 )
 
 const (
@@ -16,6 +19,12 @@ const (
 	numbersShown = `document.querySelector('[data-metric=visitors][data-value="1234"]') &&
 		document.querySelectorAll('[data-panel=pages] .row').length === 9`
 	paper = `getComputedStyle(document.documentElement).backgroundColor`
+	// colours are those of the page that are others at night, in the order of their declarations.
+	colours = `(() => { const style = getComputedStyle(document.documentElement);
+		return [...document.styleSheets].flatMap((s) => [...s.cssRules]).filter((r) => r.selectorText === ':root')
+			.flatMap((r) => [...r.style]).filter((name) => name.startsWith('--') && !['--light', '--dark'].includes(name))
+			.filter((name) => !['--sans', '--mono', '--radius'].includes(name))
+			.map((name) => name + ' ' + style.getPropertyValue(name).trim()); })()`
 	// ink is how many pixels of the chart have a colour.
 	ink = `(() => { const c = document.querySelector('.chart canvas');
 		const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
@@ -212,21 +221,65 @@ func TestDarkAndLight(t *testing.T) {
 	tb.visit("/example.com")
 	tb.until(numbersShown)
 	light := eval[string](tb, paper)
-	dark := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}
-	params := emulation.SetEmulatedMediaParams{Features: dark}
-	if _, err := chromedp.Call(tb.Context(), emulation.SetEmulatedMedia, params); err != nil {
-		t.Fatal(err)
+	emulate := func(params emulation.SetEmulatedMediaParams) {
+		t.Helper()
+		if _, err := chromedp.Call(tb.Context(), emulation.SetEmulatedMedia, params); err != nil {
+			t.Fatal(err)
+		}
 	}
+	day := eval[[]string](tb, colours)
+	dark := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}
+	emulate(emulation.SetEmulatedMediaParams{Features: dark})
 	tb.until(paper + ` !== '` + light + `'`)
 	night := eval[string](tb, paper)
+	system := eval[[]string](tb, colours)
+	if len(day) < 15 || len(day) != len(system) {
+		t.Fatalf("the colours are %v, at night %v", day, system)
+	}
+	for i := range day {
+		if day[i] == system[i] {
+			t.Errorf("%s is the colour of day and night", day[i])
+		}
+	}
 	tb.click(`[aria-label="Use light colours"]`)
 	tb.until(paper + ` === '` + light + `'`)
 	tb.do(chromedp.Reload())
 	tb.until(numbersShown + ` && ` + paper + ` === '` + light + `'`)
 	tb.click(`[aria-label="Use dark colours"]`)
 	tb.until(paper + ` === '` + night + `'`)
+	emulate(emulation.SetEmulatedMediaParams{}) // chosen, and not the system's
+	tb.until(`!matchMedia('(prefers-color-scheme: dark)').matches`)
+	if diff := cmp.Diff(system, eval[[]string](tb, colours)); diff != "" {
+		t.Errorf("the dark colours that are chosen (+) are not the system's (-):\n%s", diff)
+	}
+	emulate(emulation.SetEmulatedMediaParams{Media: "print", Features: dark}) // paper is light
+	if printed, i := eval[[]string](tb, colours), slices.IndexFunc(day, isInk); printed[i] != day[i] {
+		t.Errorf("it is printed in %s, and shown in %s", printed[i], day[i])
+	}
+	emulate(emulation.SetEmulatedMediaParams{})
 	if n := eval[int](tb, ink); n < 2000 {
 		t.Errorf("the dark chart is nearly blank: %d pixels", n)
+	}
+}
+
+func isInk(colour string) bool { return strings.HasPrefix(colour, "--ink ") }
+
+// Each colour is said once, of day and night together.
+func TestColoursAreSaidOnce(t *testing.T) {
+	css, err := os.ReadFile("src/style/base.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^\s*(--[\w-]+):`).FindAllStringSubmatch(string(css), -1) {
+		name := m[1]
+		if seen[name] && name != "--light" && name != "--dark" { // those say which of a colour's two holds
+			t.Errorf("%s is said twice", name)
+		}
+		seen[name] = true
+	}
+	if len(seen) < 20 {
+		t.Errorf("found only %d of the page's properties", len(seen))
 	}
 }
 
