@@ -126,6 +126,8 @@ func TestFunnelsAccessible(t *testing.T) {
 		tb.visit("/example.com?page=/pricing")
 		eval[any](tb, `localStorage.setItem('turf-theme', '`+theme+`')`)
 		tb.do(chromedp.Reload())
+		// Until all is there, what comes above the button moves it away from under a click.
+		tb.until(`document.querySelector('[data-panel=pages] .next-pages') && !document.querySelector('.stale, .bones, .number .bone')`)
 		tb.click("[data-panel=pages] .details-button")
 		tb.until(`document.querySelector('dialog .next-pages')`)
 		tb.audit("next pages, "+theme, string(axe))
