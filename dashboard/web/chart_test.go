@@ -123,3 +123,28 @@ func TestChartHasGaps(t *testing.T) {
 			document.querySelector('.tip-before').innerText.startsWith(%q)`, c.now, c.before))
 	}
 }
+
+// In the small lines of the list of sites too, a day whose neighbours are not known is a dot.
+func TestSparkHasGaps(t *testing.T) {
+	api := &cannedAPI{signedIn: true, answers: func(q question) any {
+		days, ok := q.Range.([]any)
+		if !ok || q.Site != "example.com" {
+			return nil
+		}
+		results, label := []result{}, fmt.Sprint(days[0])
+		for i := range 30 {
+			var visitors any // of an imported day that tells nothing
+			if i == 3 || i >= 20 {
+				visitors = 100 + i
+			}
+			results = append(results, result{Dimensions: []any{label}, Metrics: []any{visitors}})
+			label = nextDay(label)
+		}
+		return map[string]any{"results": results, "query": q}
+	}}
+	tb := open(t, api.serve(t))
+	tb.visit("/")
+	tb.until(`document.querySelectorAll('.site-card:has([href="/example.com"]) .spark-line').length === 2`)
+	tb.until(`(() => { const dot = document.querySelector('.spark-dot'), box = dot.getBBox({ stroke: true });
+		return getComputedStyle(dot).strokeLinecap === 'round' && dot.getTotalLength() === 0 && box.x > 20 && box.x < 30; })()`)
+}

@@ -156,7 +156,7 @@ function options(
     ],
     series: [
       {},
-      { stroke: color("--before"), width: 1.5, points: { ...point, show: false, stroke: color("--before") } },
+      { stroke: color("--before"), width: 1.5, points: { ...point, show: false, stroke: color("--before"), fill: color("--before") } },
       {
         stroke: color("--turf"), width: 2.25, fill: (u) => fade(u, color("--turf-fade"), color("--turf-gone")),
         points: { ...point, stroke: color("--turf") },
