@@ -1,7 +1,7 @@
 // The parts that the reports' questions are made of.
 
 import type { ComponentChildren } from "preact";
-import { useId } from "preact/hooks";
+import { useId, useState } from "preact/hooks";
 import { ask } from "../api";
 import { useAnswer } from "../hooks";
 import type { Span } from "../period";
@@ -119,6 +119,22 @@ export function AttributeField({ label, value, name, onChange }: AttributeProps)
 const operators = [["is", "is"], ["is_not", "is not"], ["contains", "contains"], ["contains_not", "does not contain"]] as const;
 const maxConditions = 5;
 
+/** Values in one line. What is typed stands as it was typed, also when the page is drawn anew meanwhile. */
+function ValuesField({ label, values, onChange }: { label: string; values: string[]; onChange: (values: string[]) => void }) {
+  const [typed, setTyped] = useState("");
+  const split = (text: string): string[] => text.split(",").map((v) => v.trim());
+  return (
+    <input
+      type="text" aria-label={label} required
+      value={split(typed).join("\n") === values.join("\n") ? typed : values.join(", ")}
+      onInput={(e) => {
+        setTyped(e.currentTarget.value);
+        onChange(split(e.currentTarget.value));
+      }}
+    />
+  );
+}
+
 /** Conditions on what is matched: all must hold. The values of one are written with commas between. */
 function Conditions({ label, values, onChange }: {
   label: string; values: Condition[]; onChange: (values: Condition[]) => void;
@@ -135,9 +151,8 @@ function Conditions({ label, values, onChange }: {
           >
             {operators.map(([v, text]) => <option key={v} value={v}>{text}</option>)}
           </select>
-          <input
-            type="text" aria-label={`${label}: values ${i + 1}, with commas between`} value={c.values.join(", ")} required
-            onChange={(e) => set(i, { values: e.currentTarget.value.split(",").map((v) => v.trim()) })}
+          <ValuesField
+            label={`${label}: values ${i + 1}, with commas between`} values={c.values} onChange={(v) => set(i, { values: v })}
           />
           <button
             type="button" class="quiet" aria-label={`${label}: remove condition ${i + 1}`} onClick={() => onChange(without(values, i))}
