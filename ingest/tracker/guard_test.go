@@ -36,7 +36,7 @@ func TestOptOut(t *testing.T) {
 		second := tab.Another()
 		s.visit(second, "/b")
 		tab.Front()
-		s.Wait(t, engagement, 1)
+		s.Wait(t, engagement, 2) // each was hidden once
 		second.Run(c.global + `.optOut()`)
 		if got := browsertest.Eval[string](second,
 			`JSON.stringify(localStorage) + document.cookie`); got != `{"`+c.global+`_ignore":"true"}` {
