@@ -72,12 +72,13 @@ func (c Config) withDefaults() (Config, error) {
 func (c Config) serverSettings() [][2]string {
 	n := func(v int64) string { return strconv.FormatInt(v, 10) }
 	cache := n(c.MaxMemoryBytes / 32)
+	blocks := n(c.MaxMemoryBytes / 16) // what was read, as long as no others were read since: the panels of a dashboard read the same
 	return [][2]string{
 		{"max_server_memory_usage", n(c.MaxMemoryBytes)},
 		{"mark_cache_size", cache},
 		{"primary_index_cache_size", cache},
 		{"index_mark_cache_size", n(1 << 20)},
-		{"uncompressed_cache_size", "0"},
+		{"uncompressed_cache_size", blocks},
 		{"index_uncompressed_cache_size", "0"},
 		{"vector_similarity_index_cache_size", n(1 << 20)},
 		{"text_index_tokens_cache_size", n(1 << 20)},

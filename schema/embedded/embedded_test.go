@@ -106,6 +106,7 @@ func TestServerSettings(t *testing.T) {
 	for name, want := range map[string]string{
 		"max_server_memory_usage": strconv.Itoa(embedded.DefaultMemoryBytes), "background_pool_size": "2",
 		"background_schedule_pool_size": "2", "memory_worker_period_ms": "1000",
+		"uncompressed_cache_size": strconv.Itoa(embedded.DefaultMemoryBytes / 16),
 	} {
 		const sql = "SELECT value FROM system.server_settings WHERE name = ?"
 		if got := one[string](t, db, sql, name); got != want {

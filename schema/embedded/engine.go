@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,8 @@ type Engine struct {
 	control   *conn
 	controlMu sync.Mutex
 
+	buffers sync.Pool // of *bufio.Reader, for recode
+
 	tokensTakenBack int
 }
 
@@ -79,6 +82,7 @@ func open(config Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{config: config, lock: lock, closing: make(chan struct{})}
+	e.buffers.New = func() any { return bufio.NewReaderSize(nil, recodeBuffer) }
 	if err := e.start(); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}

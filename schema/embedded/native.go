@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -12,9 +13,12 @@ import (
 
 // recode turns a Native stream of revision 0, which is all that the library writes, into one of the client's revision:
 // with block info before each block and a byte about serialization before each column. Only a column's own decoder
-// knows where it ends, so blocks are decoded and encoded again. An empty stream stays empty.
-func recode(in []byte, revision uint64) ([]byte, error) {
-	r := chproto.NewReader(bytes.NewReader(in))
+// knows where it ends, so blocks are decoded and encoded again. An empty stream stays empty. It reads through the buffer,
+// which is to be of recodeBuffer: one of another size is not used but a new one is made.
+func recode(in []byte, revision uint64, buffer *bufio.Reader) ([]byte, error) {
+	buffer.Reset(bytes.NewReader(in))
+	defer buffer.Reset(nil)
+	r := chproto.NewReader(buffer)
 	out := chproto.Buffer{Buf: make([]byte, 0, len(in)+len(in)/64+64)}
 	for {
 		block := proto.NewBlock()
@@ -29,6 +33,9 @@ func recode(in []byte, revision uint64) ([]byte, error) {
 		}
 	}
 }
+
+// recodeBuffer is the size of the buffers of chproto.Reader, in bytes: half of what an answer of some rows allocates.
+const recodeBuffer = 128 << 10
 
 func encodeBlock(out *chproto.Buffer, block *proto.Block, revision uint64) error {
 	if block.Rows() > 0 || len(block.Columns) == 0 {

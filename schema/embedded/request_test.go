@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"net/http"
@@ -140,6 +141,23 @@ func TestNewException(t *testing.T) {
 	}
 }
 
+// A small answer is encoded again without a new buffer.
+func TestRecodeAllocates(t *testing.T) {
+	block := nativeBlock(t, "a", "LowCardinality(String)", "x", 3)
+	buffer := bufio.NewReaderSize(nil, recodeBuffer)
+	result := testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		for range b.N {
+			if _, err := recode(block, 54460, buffer); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	if got := result.AllocedBytesPerOp(); got > recodeBuffer/8 {
+		t.Errorf("%d bytes are allocated", got)
+	}
+}
+
 // A stream that was encoded again for the client and decoded by it holds what the library wrote, byte for byte.
 func FuzzRecode(f *testing.F) {
 	f.Add("a", "LowCardinality(String)", []byte("x"), 3)
@@ -151,7 +169,7 @@ func FuzzRecode(f *testing.F) {
 		}
 		plain := nativeBlock(t, name, typ, string(value), rows)
 		const revision = 54460
-		out, err := recode(append(bytes.Clone(plain), plain...), revision)
+		out, err := recode(append(bytes.Clone(plain), plain...), revision, bufio.NewReaderSize(nil, recodeBuffer))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -40,7 +41,9 @@ func (e *Engine) serve(req *http.Request) (output []byte, format string, err err
 	if err != nil || s.data != nil || s.format != nativeFormat || s.revision == 0 {
 		return output, s.format, err
 	}
-	output, err = recode(output, s.revision)
+	buffer := e.buffers.Get().(*bufio.Reader)
+	defer e.buffers.Put(buffer)
+	output, err = recode(output, s.revision, buffer)
 	return output, s.format, err
 }
 
