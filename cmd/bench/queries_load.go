@@ -336,6 +336,21 @@ func (s *store) repeat(ctx context.Context, days int, first schema.Day, fromTime
 	return nil
 }
 
+// bareSite is a site with one row in each cube.
+const bareSite schema.SiteID = 1 << 20
+
+// addBareSite makes the bare site of another one.
+func (s *store) addBareSite(ctx context.Context, of schema.SiteID) error {
+	sql := fmt.Sprintf("INSERT INTO counts SELECT * REPLACE (%d AS site_id) FROM counts WHERE counts.site_id = %d LIMIT 1 BY counts.cube",
+		bareSite, of)
+	for _, sql := range []string{sql, "OPTIMIZE TABLE counts FINAL"} {
+		if err := s.exec(ctx, sql); err != nil {
+			return fmt.Errorf("add a site of a row a cube: %w", err)
+		}
+	}
+	return nil
+}
+
 // aspects is from how many sides the cube looks at visits.
 func aspects(c *schema.Cube) (n int) {
 	for a := range schema.NumAspects {

@@ -80,6 +80,19 @@ func TestQueriesAskWhatThePageAsks(t *testing.T) {
 		t.Errorf("%d page views, repeated three times, are %d", before, after)
 	}
 	a := newAsker(s, site)
+	if err := s.addBareSite(ctx, site.site.ID); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := s.db.Select(ctx, "SELECT site_id, uniqExact(counts.cube) AS cubes, count() = cubes FROM counts "+
+		"GROUP BY site_id ORDER BY site_id", nil)
+	if err != nil || len(rows) != 2 || rows[0][1] != rows[1][1] || rows[1][1].(uint64) < 15 || rows[1][2].(uint64) != 1 {
+		t.Errorf("sites, their cubes, and whether each has one row: %v, %v", rows, err)
+	}
+	for _, p := range panels() {
+		if least, err := a.ofBareSite(ctx, &p, nil); err != nil || least <= 0 {
+			t.Errorf("%s of the bare site: %v ms, %v", p.name, least, err)
+		}
+	}
 	for _, days := range []int{2, 200} {
 		if _, _, err := a.dashboard(ctx, queryDayRange(days)); err != nil {
 			t.Errorf("%d days: %v", days, err)

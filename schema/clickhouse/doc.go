@@ -30,9 +30,10 @@
 //
 // Most questions are about days. So traffic, pages, sources and devices, which are kept by the hour, are kept by the day as well, in
 // the cubes traffic_daily, pages_daily, sources_daily and devices_daily: their twins (schema.Cube.TwinOf). A question reads one of them.
-// Both are written by the same batch. The hours keep what is asked by the hour or of a part of a day, and not the visitors of the day, nor the visits of a
-// page. FillTwins adds up what was counted before there was a twin, when hours kept all. TwinDifferences finds where they differ: in
-// what both keep; and visitors and visits of a day are at least those of each hour, and at most those of all hours together.
+// Both are written by the same batch. The hours keep what is asked by the hour or of a part of a day, and not the visitors of the day,
+// nor the visits of a page. FillTwins adds up what was counted before there was a twin, when hours kept all. TwinDifferences finds where
+// they differ: in what both keep; and visitors and visits of a day are at least those of each hour, and at most those of all hours
+// together.
 // Collectors that share a database are all to be stopped for the upgrade that brings a twin.
 //
 // # Errors
