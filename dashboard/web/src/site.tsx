@@ -16,16 +16,15 @@ import { Panel } from "./panel";
 import { panelsOf } from "./panels";
 import { type Span, spanBefore, spanOf } from "./period";
 import { Properties } from "./properties";
+import { restMs } from "./rest";
 import { Toolbar } from "./toolbar";
 import type { View } from "./url";
 import { Vitals } from "./vitals";
 
 /** How often the page looks whether something is new, in milliseconds. */
 const lookMs = 2500;
-/** The page asks again when this long has passed without a change of the current visitors … */
+/** The page asks again when somebody is there, and when this long has passed without anybody, after a rest (see restMs). */
 const quietMs = 30_000;
-/** … or sooner: this many times the time that the server took for the last answer, so that watching costs it little. */
-const restFactor = 50;
 
 interface Props {
   site: Site;
@@ -56,7 +55,7 @@ export function SitePage({ site, view, placeNote, combinations }: Props) {
   const days = useAnswer(`${site.site} ${quiet}`, tick, (signal) => quiet ? countedDays(site.site, signal) : never());
   useTicker(lookMs, () => {
     const { at, tookMs, current: seen } = asked.current;
-    const rested = Date.now() - at > restFactor * tookMs;
+    const rested = Date.now() - at > restMs(tookMs);
     const news = current !== seen || current !== 0 || quiet || Date.now() - at > quietMs;
     if ((live || quiet) && rested && news) setTick((n) => n + 1);
   });

@@ -37,13 +37,13 @@ export function heatmapOf(raw: Raw | undefined): Question {
 export function HeatmapReport({ site, span, raw, suggestions, onAsk }: ReportProps) {
   const asked = heatmapOf(raw);
   const question = compact(asked);
-  const loaded = useAnswer(JSON.stringify([site, span, question]), 0, (signal) =>
-    askReport("heatmap", site, span, question, signal));
+  const loaded = useAnswer(JSON.stringify([site, span, question]), 0, async (signal) =>
+    ({ ...await askReport("heatmap", site, span, question, signal), page: asked.page }));
   return (
     <>
       <HeatmapForm raw={raw} suggestions={suggestions} onAsk={onAsk} />
       <Result loaded={loaded} hint="">
-        {(a) => <Answer key={asked.page} answer={a} page={asked.page} onWidth={(width) => onAsk(compact({ ...asked, width }))} />}
+        {(a) => <Answer key={a.page} answer={a} page={a.page} onWidth={(width) => onAsk(compact({ ...asked, page: a.page, width }))} />}
       </Result>
     </>
   );
