@@ -21,10 +21,8 @@ const twinDays = 31
 // there was a difference. Only the twins of those names are filled: one that was filled before has what its hours no longer keep, which
 // would be taken out of it.
 func (db *DB) FillTwins(ctx context.Context, site *schema.Site, names []string) (changed bool, err error) {
-	err = db.eachTwinSpan(ctx, site, func(twin, hours *schema.Cube, params map[string]string) error {
-		if !slices.Contains(names, twin.Name) {
-			return nil
-		}
+	isNew := func(twin *schema.Cube) bool { return slices.Contains(names, twin.Name) }
+	err = db.eachTwinSpan(ctx, site, isNew, func(twin, hours *schema.Cube, params map[string]string) error {
 		differs, err := db.twinDiffers(ctx, twin, hours, params)
 		if err != nil || !differs {
 			return err
@@ -63,7 +61,8 @@ func (db *DB) TwinDifferences(ctx context.Context, site *schema.Site, now time.T
 	if n := db.config.HourlyRetentionDays; n > 0 {
 		kept = schema.DayOf(now, loc) - schema.Day(n) + 1 // the hours of a day do not end at the same time
 	}
-	err = db.eachTwinSpan(ctx, site, func(twin, hours *schema.Cube, params map[string]string) error {
+	all := func(*schema.Cube) bool { return true }
+	err = db.eachTwinSpan(ctx, site, all, func(twin, hours *schema.Cube, params map[string]string) error {
 		rows, err := db.Select(ctx, compareTwinQuery(twin, hours), params)
 		for _, row := range rows {
 			if day := schema.DayOf(row[0].(time.Time), loc); day >= kept && day < until {
@@ -78,9 +77,10 @@ func (db *DB) TwinDifferences(ctx context.Context, site *schema.Site, now time.T
 	return found, nil
 }
 
-// eachTwinSpan calls f for each twin and up to twinDays days of the site of which it or its hours have rows.
+// eachTwinSpan calls f for each of the twins and up to twinDays days of the site of which it or its hours have rows.
 func (db *DB) eachTwinSpan(
-	ctx context.Context, site *schema.Site, f func(twin, hours *schema.Cube, params map[string]string) error,
+	ctx context.Context, site *schema.Site, wanted func(*schema.Cube) bool,
+	f func(twin, hours *schema.Cube, params map[string]string) error,
 ) error {
 	loc, err := site.Location()
 	if err != nil {
@@ -89,7 +89,7 @@ func (db *DB) eachTwinSpan(
 	for i := range schema.Cubes {
 		twin := &schema.Cubes[i]
 		hours, ok := schema.CubeByID(twin.TwinOf)
-		if !ok {
+		if !ok || !wanted(twin) {
 			continue
 		}
 		id := strconv.FormatUint(uint64(site.ID), 10)
