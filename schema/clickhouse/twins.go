@@ -212,10 +212,7 @@ func twinQuery(twin, hours *schema.Cube, metrics []schema.Metric) string {
 }
 
 func fillTwinQuery(twin, hours *schema.Cube) string {
-	var columns []string
-	for _, d := range twin.Dimensions {
-		columns = append(columns, d.String())
-	}
+	columns := twinKey(twin)[1:] // the day is named time
 	for _, m := range kept(twin) {
 		columns = append(columns, m.String())
 	}
