@@ -19,6 +19,7 @@ import (
 	"turf/dashboard/stats"
 	"turf/schema"
 	"turf/schema/clickhouse"
+	"turf/schema/clickhouse/clickhousetest"
 	"turf/schema/embedded/embeddedtest"
 )
 
@@ -54,12 +55,7 @@ const (
 
 func newWorld(t testing.TB, change func(*Config)) *world {
 	t.Helper()
-	engine := embeddedtest.Open(t)
-	database := embeddedtest.Database(t, engine)
-	db, err := clickhouse.Open(t.Context(), clickhouse.Config{Transport: engine, Database: database})
-	must(t, err)
-	t.Cleanup(func() { db.Close() })
-	must(t, db.Migrate(t.Context()))
+	db := clickhousetest.Empty(t)
 	records, err := clickhouse.OpenRecords(t.Context(), db)
 	must(t, err)
 	t.Cleanup(records.Close)

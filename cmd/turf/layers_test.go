@@ -39,9 +39,10 @@ var edges = map[string][]string{
 		"dashboard/stats", "dashboard/reports",
 	},
 	// Helpers of tests. Nothing that ships imports them.
-	"schema/embedded/embeddedtest": {"schema/embedded"},
-	"aggregate/journal/crashfs":    {"aggregate/journal"},
-	"ingest/tracker/browsertest":   {},
+	"schema/embedded/embeddedtest":     {"schema/embedded"},
+	"schema/clickhouse/clickhousetest": {"schema/clickhouse", "schema/embedded/embeddedtest"},
+	"aggregate/journal/crashfs":        {"aggregate/journal"},
+	"ingest/tracker/browsertest":       {},
 	// The only place where parts meet.
 	"cmd/turf": {
 		"schema", "schema/embedded", "schema/clickhouse", "aggregate", "aggregate/journal", "aggregate/pipeline", "ingest",

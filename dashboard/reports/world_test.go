@@ -14,6 +14,7 @@ import (
 	"turf/dashboard/stats"
 	"turf/schema"
 	"turf/schema/clickhouse"
+	"turf/schema/clickhouse/clickhousetest"
 	"turf/schema/embedded/embeddedtest"
 )
 
@@ -34,15 +35,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	engine := embeddedtest.Open(t)
-	db, err := clickhouse.Open(t.Context(), clickhouse.Config{Transport: engine, Database: embeddedtest.Database(t, engine)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	db := clickhousetest.Empty(t)
 	// Kept for long, so that the dates of tests do not expire.
 	w := &world{t: t, db: db, store: clickhouse.NewConsented(db, nil), counts: map[string][]reports.Count{}}
 	w.now = time.Now().UTC()

@@ -16,6 +16,7 @@ import (
 	"turf/dashboard/stats"
 	"turf/schema"
 	"turf/schema/clickhouse"
+	"turf/schema/clickhouse/clickhousetest"
 	"turf/schema/embedded/embeddedtest"
 )
 
@@ -37,7 +38,7 @@ func TestAnswers(t *testing.T) { runScripts(t, "testdata/answers/*.txt", (*scrip
 // runScripts runs each file of the pattern through the real engine, as a site of its own.
 func runScripts(t *testing.T, pattern string, run func(s *script, file string)) {
 	t.Helper()
-	db := stats.OpenDB(t)
+	db := clickhousetest.Empty(t)
 	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
 		t.Fatal("no scripts", err)
@@ -425,7 +426,7 @@ func (s *script) json(v any) string {
 
 // TestGoldenRuns: the engine takes every statement of the golden files.
 func TestGoldenRuns(t *testing.T) {
-	db := stats.OpenDB(t)
+	db := clickhousetest.Empty(t)
 	site := schema.Site{ID: 1, Domain: "example.com", Timezone: "Europe/Amsterdam"}
 	site.Goals = []schema.Goal{
 		{Name: "Signup", Event: "Signup"},

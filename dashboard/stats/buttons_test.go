@@ -10,6 +10,7 @@ import (
 
 	"turf/dashboard/stats"
 	"turf/schema"
+	"turf/schema/clickhouse/clickhousetest"
 )
 
 // buttonsOf says what is declared, the rest are other buttons.
@@ -18,7 +19,7 @@ var buttonsOf = []string{"menu", "buy", "help", "rare", "never"}
 // TestButtonsEqualReckoning clicks at random on two days, through the core and the engine, and reckons the same from the list of
 // clicks. On a third day more buttons are clicked on than values are kept: which of the declared ones were is not said any more.
 func TestButtonsEqualReckoning(t *testing.T) {
-	db := stats.OpenDB(t)
+	db := clickhousetest.Empty(t)
 	s := &script{t: t, db: db, now: time.Date(2026, 7, 4, 12, 0, 0, 0, time.UTC), site: schema.Site{
 		ID: 1, Domain: "example.com", Timezone: "Europe/Amsterdam", Settings: &schema.Settings{Buttons: buttonsOf},
 	}}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"turf/schema"
+	"turf/schema/clickhouse/clickhousetest"
 )
 
 // TestImportsOfOtherDaysCostNothing: imports of days that are not asked for, and those that tell all that is asked, leave a statement
@@ -50,7 +51,7 @@ func TestImportsOfOtherDaysCostNothing(t *testing.T) {
 // TestNotInDays holds the condition on days against the days themselves, also where there are many and the clocks change, and within the
 // memory that a statement may have.
 func TestNotInDays(t *testing.T) {
-	db := OpenDB(t)
+	db := clickhousetest.Empty(t)
 	loc, err := time.LoadLocation("Europe/Amsterdam")
 	if err != nil {
 		t.Fatal(err)

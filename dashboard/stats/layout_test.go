@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"turf/schema"
+	"turf/schema/clickhouse/clickhousetest"
 )
 
 // TestRatiosAreAsTheEngineRounds: a ratio that is divided here is the number that the statement has where rows are ordered by it.
 func TestRatiosAreAsTheEngineRounds(t *testing.T) {
-	db := OpenDB(t)
+	db := clickhousetest.Empty(t)
 	random := rand.New(rand.NewPCG(1, 2))
 	var pairs [][2]int64
 	for a := range int64(40) { // with all the halves of small numbers, and divisions by zero

@@ -16,6 +16,7 @@ import (
 	"turf/aggregate/pipeline"
 	"turf/schema"
 	"turf/schema/clickhouse"
+	"turf/schema/clickhouse/clickhousetest"
 )
 
 // The limits of TestFlood.
@@ -86,7 +87,7 @@ type flood struct {
 
 func newFlood(t *testing.T, quiet *madeWeek, flooded *schema.Site) *flood {
 	t.Helper()
-	db := OpenDB(t)
+	db := clickhousetest.Empty(t)
 	f := &flood{
 		t: t, rand: rand.New(rand.NewPCG(5, 5)), quiet: slices.Clone(quiet.days[0]), flooded: flooded, db: db, day: quiet.first,
 	}

@@ -15,6 +15,7 @@ import (
 	"turf/aggregate"
 	"turf/schema"
 	"turf/schema/clickhouse"
+	"turf/schema/clickhouse/clickhousetest"
 )
 
 // longVariable names the environment variable that makes the tests as long as they are meant to be, which takes some minutes.
@@ -80,7 +81,7 @@ func countWeekAs(
 	t *testing.T, w *madeWeek, k int, made func(day int, sums map[schema.Cell]schema.Deltas) map[schema.Cell]schema.Deltas,
 ) *Engine {
 	t.Helper()
-	db := OpenDB(t)
+	db := clickhousetest.Empty(t)
 	const groupEvents, batchEvents = 200, 20_000
 	for day, events := range w.days {
 		cfg := aggregate.Config{Site: w.site.ID, Day: w.first + schema.Day(day), Location: w.loc, K: k}

@@ -11,6 +11,7 @@ import (
 
 	"turf/dashboard/stats"
 	"turf/schema"
+	"turf/schema/clickhouse/clickhousetest"
 )
 
 // vitalsK is the k of script.count.
@@ -26,7 +27,7 @@ type measured struct {
 // Percentiles lie within an eighth of the true ones of the measurements themselves. By device they are null where the k rule hides
 // more than a tenth, by the test's own reckoning, and else their rank is off by at most a tenth.
 func TestVitalsAgainstMeasurements(t *testing.T) {
-	db := stats.OpenDB(t)
+	db := clickhousetest.Empty(t)
 	nulls, numbers := 0, 0
 	for seed := range uint64(6) {
 		r := rand.New(rand.NewPCG(seed, 8))

@@ -13,6 +13,7 @@ import (
 
 	"turf/schema"
 	"turf/schema/clickhouse"
+	"turf/schema/clickhouse/clickhousetest"
 	"turf/schema/embedded/embeddedtest"
 )
 
@@ -67,19 +68,7 @@ func handler(t *testing.T, engine http.RoundTripper) http.Handler {
 // open opens the database and migrates it.
 func open(t *testing.T, config clickhouse.Config) *clickhouse.DB {
 	t.Helper()
-	db, err := clickhouse.Open(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return db
+	return clickhousetest.Open(t, config)
 }
 
 // query runs a Select that must not fail.
